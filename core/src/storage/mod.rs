@@ -1,0 +1,15 @@
+//! Where the bytes live: the [`Directory`] port, its contract, names, and [`MemoryDirectory`].
+
+mod capabilities;
+mod directory;
+mod forward;
+#[cfg(target_has_atomic = "ptr")]
+mod memory;
+mod name;
+
+pub use capabilities::Capabilities;
+pub use directory::{AppendFile, Directory, Locking, ReadFile, StoreError};
+pub use forward::{BoxAppender, BoxLock, BoxReader, DynDirectory};
+#[cfg(target_has_atomic = "ptr")]
+pub use memory::{MemoryAppender, MemoryDirectory, MemoryError, MemoryLock, MemoryReader};
+pub use name::{COMPONENT_BYTES_MAX, DEPTH_MAX, Folder, NAME_BYTES_MAX, Name, NameBuf, NameError};

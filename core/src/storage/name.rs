@@ -1,0 +1,302 @@
+//! Names of files and folders, checked once, so that no backend ever sees an odd one.
+//!
+//! Must never let through a name that could leave the directory (`..`, an absolute path), address the
+//! directory itself (the empty name), or mean different files on different systems.
+
+use core::fmt;
+
+/// Longest name in bytes, separators included.
+pub const NAME_BYTES_MAX: usize = 120;
+/// Longest single component in bytes.
+pub const COMPONENT_BYTES_MAX: usize = 64;
+/// Most components in a name (folders and the file itself).
+pub const DEPTH_MAX: usize = 8;
+
+/// The name of a file: relative, `/`-separated, portable.
+///
+/// A component consists of ASCII letters, digits, `_`, `-` and `.`, does not begin or end with `.`, is at
+/// most [`COMPONENT_BYTES_MAX`] bytes long and is no reserved device name of Windows (`CON`, `NUL`, ...).
+/// At most [`DEPTH_MAX`] components and [`NAME_BYTES_MAX`] bytes in all. Case is kept; whether it
+/// distinguishes files is up to the backend.
+///
+/// ```
+/// use durability_core::storage::{Folder, Name};
+/// let name = Name::new("wal/00000001.WAL")?;
+/// assert_eq!(name.folder(), Folder::new("wal")?);
+/// assert!(Name::new("../secret").is_err());
+/// assert!(Name::new("").is_err());
+/// # Ok::<(), durability_core::storage::NameError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name<'a> {
+    text: &'a str,
+}
+
+/// A folder: the root, or a name under the same rules as [`Name`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Folder<'a> {
+    text: &'a str,
+}
+
+/// Why a name was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// The empty name is the directory itself, never a file.
+    #[error("a file name must not be empty")]
+    Empty,
+    /// Longer than [`NAME_BYTES_MAX`] or a component longer than [`COMPONENT_BYTES_MAX`].
+    #[error("a name may have {limit} bytes, found {found}")]
+    TooLong {
+        /// Bytes found.
+        found: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// More than [`DEPTH_MAX`] components.
+    #[error("a name may have {DEPTH_MAX} components, found more")]
+    TooDeep,
+    /// An absolute path, `.`, `..`, an empty component, or one that begins or ends with a dot.
+    #[error("component {index} of the name is empty, absolute, or begins or ends with a dot")]
+    BadComponent {
+        /// Index of the component, from 0.
+        index: usize,
+    },
+    /// A byte that is not an ASCII letter, digit, `_`, `-`, `.` or `/`.
+    #[error("byte {byte:#04x} at {at} is not a letter, digit, '_', '-', '.' or '/'")]
+    BadByte {
+        /// The byte.
+        byte: u8,
+        /// Its index in the name.
+        at: usize,
+    },
+    /// A device name that Windows reserves, such as `NUL`.
+    #[error("component {index} of the name is a reserved device name")]
+    Reserved {
+        /// Index of the component, from 0.
+        index: usize,
+    },
+}
+
+impl<'a> Name<'a> {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`NameError`] says which rule the name breaks.
+    pub fn new(text: &'a str) -> Result<Self, NameError> {
+        if text.is_empty() {
+            return Err(NameError::Empty);
+        }
+        check(text)?;
+        Ok(Self { text })
+    }
+
+    /// The name as text.
+    pub const fn as_str(self) -> &'a str {
+        self.text
+    }
+
+    /// The folder that holds the file.
+    pub fn folder(self) -> Folder<'a> {
+        Folder { text: self.text.rsplit_once('/').map_or("", |(folder, _)| folder) }
+    }
+
+    /// The last component.
+    pub fn file(self) -> &'a str {
+        self.text.rsplit_once('/').map_or(self.text, |(_, file)| file)
+    }
+}
+
+impl<'a> Folder<'a> {
+    /// The directory itself.
+    pub const ROOT: Self = Self { text: "" };
+
+    /// Checks a folder's name; the empty one is [`Folder::ROOT`].
+    ///
+    /// # Errors
+    /// [`NameError`] says which rule the name breaks.
+    pub fn new(text: &'a str) -> Result<Self, NameError> {
+        if !text.is_empty() {
+            check(text)?;
+        }
+        Ok(Self { text })
+    }
+
+    /// The folder as text; empty for the root.
+    pub const fn as_str(self) -> &'a str {
+        self.text
+    }
+
+    /// Whether this is the directory itself.
+    pub const fn is_root(self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// The folder that holds this one; `None` for the root.
+    pub fn parent(self) -> Option<Self> {
+        if self.is_root() {
+            return None;
+        }
+        Some(Name { text: self.text }.folder())
+    }
+
+    /// The file's name below this folder, if `name` lies directly in it.
+    ///
+    /// ```
+    /// use durability_core::storage::{Folder, Name};
+    /// let wal = Folder::new("wal")?;
+    /// assert_eq!(wal.holds(Name::new("wal/LOCK")?), Some("LOCK"));
+    /// assert_eq!(wal.holds(Name::new("ckp/LOCK")?), None);
+    /// # Ok::<(), durability_core::storage::NameError>(())
+    /// ```
+    pub fn holds(self, name: Name<'a>) -> Option<&'a str> {
+        (name.folder() == self).then(|| name.file())
+    }
+}
+
+fn check(text: &str) -> Result<(), NameError> {
+    if text.len() > NAME_BYTES_MAX {
+        return Err(NameError::TooLong { found: text.len(), limit: NAME_BYTES_MAX });
+    }
+    for (at, byte) in text.bytes().enumerate() {
+        if !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/')) {
+            return Err(NameError::BadByte { byte, at });
+        }
+    }
+    for (index, component) in text.split('/').enumerate() {
+        if index >= DEPTH_MAX {
+            return Err(NameError::TooDeep);
+        }
+        if component.is_empty() || component.starts_with('.') || component.ends_with('.') {
+            return Err(NameError::BadComponent { index });
+        }
+        if component.len() > COMPONENT_BYTES_MAX {
+            return Err(NameError::TooLong { found: component.len(), limit: COMPONENT_BYTES_MAX });
+        }
+        if is_reserved(component) {
+            return Err(NameError::Reserved { index });
+        }
+    }
+    Ok(())
+}
+
+/// Windows opens a device for these names, whatever their extension.
+fn is_reserved(component: &str) -> bool {
+    let stem = component.split_once('.').map_or(component, |(stem, _)| stem);
+    let numbered = |prefix: &str| {
+        stem.len() == 4
+            && stem.get(..3).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+            && stem.bytes().last().is_some_and(|last| last.is_ascii_digit())
+    };
+    ["CON", "PRN", "AUX", "NUL"].iter().any(|word| stem.eq_ignore_ascii_case(word))
+        || numbered("COM")
+        || numbered("LPT")
+}
+
+impl fmt::Debug for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.text)
+    }
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
+impl fmt::Debug for Folder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.text)
+    }
+}
+
+impl fmt::Display for Folder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_root() { "." } else { self.text })
+    }
+}
+
+/// An owned [`Name`], held inline: errors and writers carry it without allocating.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct NameBuf {
+    text: heapless::String<NAME_BYTES_MAX>,
+}
+
+impl NameBuf {
+    /// A file below a folder.
+    ///
+    /// # Errors
+    /// [`NameError`] if the joined name breaks a rule.
+    ///
+    /// ```
+    /// use durability_core::storage::{Folder, NameBuf};
+    /// let name = NameBuf::join(Folder::new("wal")?, "LOCK")?;
+    /// assert_eq!(name.as_name().as_str(), "wal/LOCK");
+    /// # Ok::<(), durability_core::storage::NameError>(())
+    /// ```
+    pub fn join(folder: Folder<'_>, file: &str) -> Result<Self, NameError> {
+        let found = folder.text.len().saturating_add(file.len()).saturating_add(1);
+        let too_long = |_| NameError::TooLong { found, limit: NAME_BYTES_MAX };
+        let mut text = heapless::String::new();
+        if !folder.is_root() {
+            text.push_str(folder.text).map_err(too_long)?;
+            text.push_str("/").map_err(too_long)?;
+        }
+        text.push_str(file).map_err(too_long)?;
+        Name::new(&text)?;
+        Ok(Self { text })
+    }
+
+    /// The name, borrowed.
+    pub fn as_name(&self) -> Name<'_> {
+        Name { text: &self.text }
+    }
+}
+
+impl From<Name<'_>> for NameBuf {
+    fn from(name: Name<'_>) -> Self {
+        // A checked name always fits; should that ever break, a cut name in a message beats a panic.
+        let mut text = heapless::String::new();
+        let _fits = text.push_str(name.text);
+        Self { text }
+    }
+}
+
+impl fmt::Debug for NameBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.text.as_str())
+    }
+}
+
+impl fmt::Display for NameBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_escape_or_confuse_are_refused() {
+        for bad in [
+            "", "/", "/etc/passwd", "..", "a/..", "../a", "a//b", "a/", ".", "./a", ".hidden", "a.",
+            "a\\b", "c:a", "a\0b", "a b", "é", "NUL", "nul.txt", "wal/CON.WAL", "com1", "LPT9.x",
+        ] {
+            assert!(Name::new(bad).is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn plain_names_are_accepted_and_split() {
+        for good in ["a", "wal/0000001F.WAL", "a/b/c-d_e.f", "console", "com10", "CONS.TXT"] {
+            assert_eq!(Name::new(good).unwrap().as_str(), good);
+        }
+        assert_eq!(Name::new("a/b/c").unwrap().folder().as_str(), "a/b");
+        assert_eq!(Name::new("a").unwrap().folder(), Folder::ROOT);
+        assert_eq!(Folder::new("a/b").unwrap().parent(), Some(Folder::new("a").unwrap()));
+        assert_eq!(Folder::ROOT.parent(), None);
+    }
+}
