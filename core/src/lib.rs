@@ -5,6 +5,12 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod bytes;
+mod error;
+mod file;
 pub mod storage;
+
+pub use bytes::id::EntryId;
+pub use error::{Corruption, CorruptionKind, Error, Limit, Operation};
 
 pub use embedded_io;

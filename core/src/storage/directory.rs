@@ -83,6 +83,17 @@ pub trait AppendFile: embedded_io::Write {
     /// Whatever the backend meets. An implementation must report a failure at least once, through the handle that
     /// wrote.
     fn sync_data(&mut self) -> Result<(), Self::Error>;
+
+    /// Gives back room that was [reserved](Directory::create) beyond [`position`](Self::position).
+    ///
+    /// Called once nothing more will be appended for now. A wish, like the reservation: the default does nothing. It must never
+    /// change what lies below the position.
+    ///
+    /// # Errors
+    /// Whatever the backend meets.
+    fn trim(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }
 
 /// The answer to a request for a lock.

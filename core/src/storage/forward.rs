@@ -76,6 +76,9 @@ impl<F: AppendFile + ?Sized> AppendFile for Box<F> {
     fn sync_data(&mut self) -> Result<(), Self::Error> {
         (**self).sync_data()
     }
+    fn trim(&mut self) -> Result<(), Self::Error> {
+        (**self).trim()
+    }
 }
 
 /// The dyn-compatible twin of [`Directory`], for code that chooses its backend at run time.

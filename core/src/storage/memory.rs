@@ -264,11 +264,7 @@ impl Directory for MemoryDirectory {
         Ok(file.map(|file| MemoryReader { file, cursor: 0 }))
     }
 
-    fn create(
-        &self,
-        name: Name<'_>,
-        _reserve: u64,
-    ) -> Result<Option<MemoryAppender>, MemoryError> {
+    fn create(&self, name: Name<'_>, _reserve: u64) -> Result<Option<MemoryAppender>, MemoryError> {
         let mut inner = self.inner.lock();
         if inner.files.contains_key(name.as_str()) {
             return Ok(None);

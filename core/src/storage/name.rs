@@ -282,8 +282,28 @@ mod tests {
     #[test]
     fn names_that_could_escape_or_confuse_are_refused() {
         for bad in [
-            "", "/", "/etc/passwd", "..", "a/..", "../a", "a//b", "a/", ".", "./a", ".hidden", "a.",
-            "a\\b", "c:a", "a\0b", "a b", "é", "NUL", "nul.txt", "wal/CON.WAL", "com1", "LPT9.x",
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "a/..",
+            "../a",
+            "a//b",
+            "a/",
+            ".",
+            "./a",
+            ".hidden",
+            "a.",
+            "a\\b",
+            "c:a",
+            "a\0b",
+            "a b",
+            "é",
+            "NUL",
+            "nul.txt",
+            "wal/CON.WAL",
+            "com1",
+            "LPT9.x",
         ] {
             assert!(Name::new(bad).is_err(), "{bad:?} was accepted");
         }

@@ -1,0 +1,257 @@
+//! The frame: FORMAT.md, "Frames". Encoding, and decoding to a verdict.
+
+use core::ops::Range;
+
+use super::crc::Crc;
+use super::field::{get_u32, is_blank, put};
+
+/// Bytes of a frame's header.
+pub(crate) const HEADER_BYTES: usize = 16;
+/// The longest payload that the length field can express.
+pub(crate) const PAYLOAD_BYTES_MAX: u32 = LENGTH_MASK;
+
+const WORD: Range<usize> = 0..4;
+const POSITION: Range<usize> = WORD.end..8;
+const HEADER_CHECKSUM: Range<usize> = POSITION.end..12;
+const PAYLOAD_CHECKSUM: Range<usize> = HEADER_CHECKSUM.end..16;
+const _: () = assert!(PAYLOAD_CHECKSUM.end == HEADER_BYTES);
+
+const LENGTH_MASK: u32 = (1 << 28) - 1;
+const SYNCED: u32 = 1 << 28;
+const CONTROL: u32 = 1 << 29;
+const MORE: u32 = 1 << 30;
+const RESERVED: u32 = 1 << 31;
+
+/// A frame's flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Flags {
+    pub(crate) synced: bool,
+    pub(crate) control: bool,
+    pub(crate) more: bool,
+}
+
+/// A frame's header whose checksum holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) payload_bytes: u32,
+    pub(crate) flags: Flags,
+    pub(crate) position: u32,
+    pub(crate) checksum: u32,
+    pub(crate) payload_checksum: u32,
+}
+
+/// What sixteen bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decoded {
+    /// A frame's header; the payload is still to be judged.
+    Frame(Header),
+    /// Room that was never written.
+    Blank,
+    /// The checksum does not hold, or the fields contradict each other.
+    Bad,
+    /// The checksum holds and the reserved bit is set: written by a later version.
+    Newer,
+}
+
+/// What the frames of one file have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Codec {
+    crc: Crc,
+    salt: u32,
+    alignment: u32,
+}
+
+impl Codec {
+    /// `alignment` is a power of two.
+    pub(crate) const fn new(crc: Crc, salt: u32, alignment: u32) -> Self {
+        Self { crc, salt, alignment }
+    }
+
+    pub(crate) const fn alignment(self) -> u32 {
+        self.alignment
+    }
+
+    pub(crate) const fn crc(self) -> Crc {
+        self.crc
+    }
+
+    /// The next multiple of the alignment.
+    #[inline]
+    pub(crate) const fn align(self, bytes: u64) -> u64 {
+        let mask = self.mask();
+        bytes.wrapping_add(mask) & !mask
+    }
+
+    #[expect(clippy::as_conversions, reason = "u32 to u64 in a const fn")]
+    const fn mask(self) -> u64 {
+        (self.alignment as u64).wrapping_sub(1)
+    }
+
+    /// Bytes of a whole frame: header, payload, padding.
+    #[inline]
+    pub(crate) const fn frame_bytes(self, payload_bytes: u64) -> u64 {
+        self.align(payload_bytes.wrapping_add(16))
+    }
+
+    #[inline]
+    #[expect(
+        clippy::as_conversions,
+        reason = "frames start below 4 GiB; the low half is the definition"
+    )]
+    const fn seed(self, offset: u64) -> u32 {
+        self.salt ^ (offset as u32)
+    }
+
+    /// The header of a frame at `offset`, its payload given in two parts.
+    #[inline]
+    pub(crate) fn encode(
+        self,
+        offset: u64,
+        flags: Flags,
+        position: u32,
+        payload_bytes: u32,
+        checksum_payload: impl FnOnce(Crc, u32) -> u32,
+    ) -> ([u8; HEADER_BYTES], Header) {
+        let word = (payload_bytes & LENGTH_MASK)
+            | if flags.synced { SYNCED } else { 0 }
+            | if flags.control { CONTROL } else { 0 }
+            | if flags.more { MORE } else { 0 };
+        let mut checked = [0; 8];
+        put(&mut checked, WORD, &word.to_le_bytes());
+        put(&mut checked, POSITION, &position.to_le_bytes());
+        let checksum = self.crc.update(self.seed(offset), &checked);
+        let payload_checksum = checksum_payload(self.crc, checksum);
+        let mut bytes = [0; HEADER_BYTES];
+        put(&mut bytes, WORD, &word.to_le_bytes());
+        put(&mut bytes, POSITION, &position.to_le_bytes());
+        put(&mut bytes, HEADER_CHECKSUM, &checksum.to_le_bytes());
+        put(&mut bytes, PAYLOAD_CHECKSUM, &payload_checksum.to_le_bytes());
+        (bytes, Header { payload_bytes, flags, position, checksum, payload_checksum })
+    }
+
+    /// Judges sixteen bytes at `offset`.
+    #[inline]
+    pub(crate) fn decode(self, offset: u64, bytes: &[u8; HEADER_BYTES]) -> Decoded {
+        let word = get_u32(bytes, WORD);
+        let position = get_u32(bytes, POSITION);
+        let checksum = get_u32(bytes, HEADER_CHECKSUM);
+        let (checked, _) = bytes.split_at(8);
+        if self.crc.update(self.seed(offset), checked) != checksum || is_blank_word(word, position)
+        {
+            return if is_blank(bytes) { Decoded::Blank } else { Decoded::Bad };
+        }
+        if word & RESERVED != 0 {
+            return Decoded::Newer;
+        }
+        let flags = Flags {
+            synced: word & SYNCED != 0,
+            control: word & CONTROL != 0,
+            more: word & MORE != 0,
+        };
+        if (flags.control && flags.more) || (!flags.control && position == 0) {
+            return Decoded::Bad;
+        }
+        Decoded::Frame(Header {
+            payload_bytes: word & LENGTH_MASK,
+            flags,
+            position,
+            checksum,
+            payload_checksum: get_u32(bytes, PAYLOAD_CHECKSUM),
+        })
+    }
+
+    /// Whether a payload is the one that the header was written for.
+    #[inline]
+    pub(crate) fn verify(self, header: &Header, payload: &[u8]) -> bool {
+        self.crc.update(header.checksum, payload) == header.payload_checksum
+    }
+}
+
+/// Erased or zeroed room must never verify, whatever its checksum happens to be.
+const fn is_blank_word(word: u32, position: u32) -> bool {
+    (word == 0 && position == 0) || (word == u32::MAX && position == u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codec() -> Codec {
+        Codec::new(Crc::detect(), 0x1234_5678, 4)
+    }
+
+    fn sample(offset: u64) -> [u8; 16] {
+        let flags = Flags { synced: true, ..Flags::default() };
+        codec().encode(offset, flags, 9, 5, |crc, seed| crc.update(seed, b"hello")).0
+    }
+
+    #[test]
+    fn what_is_encoded_decodes_at_its_own_offset_only() {
+        let bytes = sample(80);
+        let Decoded::Frame(header) = codec().decode(80, &bytes) else { panic!("no frame") };
+        assert_eq!((header.position, header.payload_bytes), (9, 5));
+        assert!(header.flags.synced && !header.flags.control && !header.flags.more);
+        assert!(codec().verify(&header, b"hello"));
+        assert!(!codec().verify(&header, b"hellp"));
+        for offset in (0..4096).filter(|&offset| offset != 80) {
+            assert_eq!(codec().decode(offset, &bytes), Decoded::Bad);
+        }
+        let other = Codec::new(Crc::detect(), 0x1234_5679, 4);
+        assert_eq!(other.decode(80, &bytes), Decoded::Bad);
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_header_is_seen() {
+        for bit in 0..128 {
+            let mut bytes = sample(80);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            match codec().decode(80, &bytes) {
+                Decoded::Bad => {}
+                Decoded::Frame(header) => assert!(!codec().verify(&header, b"hello"), "bit {bit}"),
+                other => panic!("bit {bit}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn blank_bytes_are_no_frame_under_any_salt() {
+        // The one salt under which eight zero bytes have the checksum 0, and the one for FF.
+        let crc = Crc::detect();
+        for fill in [0x00_u8, 0xFF] {
+            let target = u32::from_le_bytes([fill; 4]);
+            let salt = invert(crc, target, [fill; 8]);
+            let codec = Codec::new(crc, salt, 4);
+            assert_eq!(crc.update(salt, &[fill; 8]), target, "the salt was solved for");
+            assert_eq!(codec.decode(0, &[fill; 16]), Decoded::Blank);
+        }
+    }
+
+    /// The seed under which `bytes` have the checksum `target`: a CRC is affine in its seed.
+    fn invert(crc: Crc, target: u32, bytes: [u8; 8]) -> u32 {
+        let base = crc.update(0, &bytes);
+        let mut rows: std::vec::Vec<(u32, u32)> =
+            (0..32).map(|bit| (crc.update(1 << bit, &bytes) ^ base, 1 << bit)).collect();
+        let (mut rest, mut seed) = (target ^ base, 0);
+        for bit in (0..32).rev() {
+            let pivot = rows.iter().position(|(image, _)| image >> bit == 1).unwrap();
+            let (image, source) = rows.swap_remove(pivot);
+            for row in rows.iter_mut().filter(|row| row.0 >> bit & 1 == 1) {
+                *row = (row.0 ^ image, row.1 ^ source);
+            }
+            if rest >> bit & 1 == 1 {
+                rest ^= image;
+                seed ^= source;
+            }
+        }
+        seed
+    }
+
+    #[test]
+    fn a_verifying_reserved_bit_is_a_newer_format() {
+        let mut bytes = sample(80);
+        bytes[3] |= 0x80;
+        let checksum = Crc::detect().update(0x1234_5678 ^ 80, &bytes[..8]);
+        bytes[8..12].copy_from_slice(&checksum.to_le_bytes());
+        assert_eq!(codec().decode(80, &bytes), Decoded::Newer);
+    }
+}

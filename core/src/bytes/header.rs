@@ -1,0 +1,296 @@
+//! The headers of the three kinds of file: FORMAT.md, "Headers".
+
+use core::ops::Range;
+
+use super::crc::Crc;
+use super::field::{get_u8, get_u16, get_u32, get_u64, is_blank, put};
+
+/// The version that this code writes, and the newest that it reads.
+pub(crate) const VERSION: u16 = 1;
+
+const MAGIC: Range<usize> = 0..8;
+const VERSION_AT: Range<usize> = MAGIC.end..10;
+const ALIGNMENT: Range<usize> = VERSION_AT.end..11;
+const FORM: Range<usize> = ALIGNMENT.end..12;
+const FEATURES: Range<usize> = FORM.end..16;
+const LOG_ID: Range<usize> = FEATURES.end..24;
+
+/// Smallest and largest frame alignment, as powers of two.
+const ALIGNMENT_LOG2: core::ops::RangeInclusive<u8> = 2..=8;
+
+/// What the first bytes of a file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decoded<H> {
+    /// A header of this version.
+    Header(H),
+    /// Nothing was written, or too little of it: blank bytes or none.
+    Blank,
+    /// The checksum does not hold.
+    Bad,
+    /// A verifying header of a later version, another frame form, or with an unknown feature.
+    Newer(Newer),
+}
+
+/// What a header asks for that this version does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Newer {
+    pub(crate) version: u16,
+    pub(crate) form: u8,
+    pub(crate) features: u32,
+}
+
+/// A header of `N` bytes.
+pub(crate) trait FileHeader<const N: usize>: Sized {
+    const MAGIC: [u8; 8];
+
+    fn common(&self) -> Common;
+    fn encode_own(&self, bytes: &mut [u8; N]);
+    fn decode_own(common: Common, bytes: &[u8; N]) -> Self;
+
+    fn encode(&self, crc: Crc) -> [u8; N] {
+        let common = self.common();
+        let mut bytes = [0; N];
+        put(&mut bytes, MAGIC, &Self::MAGIC);
+        put(&mut bytes, VERSION_AT, &VERSION.to_le_bytes());
+        put(&mut bytes, ALIGNMENT, &[common.alignment_log2()]);
+        put(&mut bytes, LOG_ID, &common.log_id.to_le_bytes());
+        self.encode_own(&mut bytes);
+        let checksum = crc.update(0, bytes.get(..checksum_at::<N>().start).unwrap_or_default());
+        put(&mut bytes, checksum_at::<N>(), &checksum.to_le_bytes());
+        bytes
+    }
+
+    /// Judges the first bytes of a file, of which there may be fewer than a header has.
+    fn decode(crc: Crc, bytes: &[u8]) -> Decoded<Self> {
+        let Some(bytes) = bytes.first_chunk::<N>() else {
+            return if is_blank(bytes) { Decoded::Blank } else { Decoded::Bad };
+        };
+        if is_blank(bytes) {
+            return Decoded::Blank;
+        }
+        let checksum = crc.update(0, bytes.get(..checksum_at::<N>().start).unwrap_or_default());
+        let same_kind = bytes.get(MAGIC) == Some(Self::MAGIC.as_slice());
+        if !same_kind || get_u32(bytes, checksum_at::<N>()) != checksum {
+            return Decoded::Bad;
+        }
+        let (version, form) = (get_u16(bytes, VERSION_AT), get_u8(bytes, FORM));
+        let features = get_u32(bytes, FEATURES);
+        if version > VERSION || form != 0 || features != 0 {
+            return Decoded::Newer(Newer { version, form, features });
+        }
+        let alignment_log2 = get_u8(bytes, ALIGNMENT);
+        if version == 0 || !ALIGNMENT_LOG2.contains(&alignment_log2) {
+            return Decoded::Bad;
+        }
+        let alignment = 1_u32.checked_shl(u32::from(alignment_log2)).unwrap_or(4);
+        let common = Common { alignment, log_id: get_u64(bytes, LOG_ID) };
+        Decoded::Header(Self::decode_own(common, bytes))
+    }
+}
+
+const fn checksum_at<const N: usize>() -> Range<usize> {
+    N.saturating_sub(4)..N
+}
+
+/// The fields that all headers share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Common {
+    /// A power of two from 4 to 256.
+    pub(crate) alignment: u32,
+    pub(crate) log_id: u64,
+}
+
+impl Common {
+    fn alignment_log2(self) -> u8 {
+        u8::try_from(self.alignment.trailing_zeros()).unwrap_or(0)
+    }
+}
+
+/// The header of a WAL segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SegmentHeader {
+    pub(crate) common: Common,
+    pub(crate) segment: u32,
+    pub(crate) oldest: u32,
+    pub(crate) first_id: u64,
+    pub(crate) created_ms: u64,
+    pub(crate) previous: Option<Previous>,
+}
+
+/// Where the previous segment ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Previous {
+    pub(crate) segment: u32,
+    pub(crate) end: u64,
+    pub(crate) checksum: u32,
+}
+
+pub(crate) const SEGMENT_HEADER_BYTES: usize = 72;
+const SEGMENT: Range<usize> = LOG_ID.end..28;
+const OLDEST: Range<usize> = SEGMENT.end..32;
+const FIRST_ID: Range<usize> = OLDEST.end..40;
+const CREATED: Range<usize> = FIRST_ID.end..48;
+const PREVIOUS: Range<usize> = CREATED.end..52;
+const PREVIOUS_CHECKSUM: Range<usize> = PREVIOUS.end..56;
+const PREVIOUS_END: Range<usize> = PREVIOUS_CHECKSUM.end..64;
+const _: () = assert!(PREVIOUS_END.end + 8 == SEGMENT_HEADER_BYTES);
+
+impl FileHeader<SEGMENT_HEADER_BYTES> for SegmentHeader {
+    const MAGIC: [u8; 8] = *b"\x89DWAL\r\n\x1a";
+
+    fn common(&self) -> Common {
+        self.common
+    }
+
+    fn encode_own(&self, bytes: &mut [u8; SEGMENT_HEADER_BYTES]) {
+        put(bytes, SEGMENT, &self.segment.to_le_bytes());
+        put(bytes, OLDEST, &self.oldest.to_le_bytes());
+        put(bytes, FIRST_ID, &self.first_id.to_le_bytes());
+        put(bytes, CREATED, &self.created_ms.to_le_bytes());
+        if let Some(previous) = self.previous {
+            put(bytes, PREVIOUS, &previous.segment.to_le_bytes());
+            put(bytes, PREVIOUS_CHECKSUM, &previous.checksum.to_le_bytes());
+            put(bytes, PREVIOUS_END, &previous.end.to_le_bytes());
+        }
+    }
+
+    fn decode_own(common: Common, bytes: &[u8; SEGMENT_HEADER_BYTES]) -> Self {
+        let previous = Previous {
+            segment: get_u32(bytes, PREVIOUS),
+            end: get_u64(bytes, PREVIOUS_END),
+            checksum: get_u32(bytes, PREVIOUS_CHECKSUM),
+        };
+        Self {
+            common,
+            segment: get_u32(bytes, SEGMENT),
+            oldest: get_u32(bytes, OLDEST),
+            first_id: get_u64(bytes, FIRST_ID),
+            created_ms: get_u64(bytes, CREATED),
+            previous: (previous.segment != 0).then_some(previous),
+        }
+    }
+}
+
+/// The salt of a WAL segment's frames. It can be had without the segment's own header.
+pub(crate) fn segment_salt(crc: Crc, log_id: u64, segment: u32) -> u32 {
+    crc.update(crc.update(0, &log_id.to_le_bytes()), &segment.to_le_bytes())
+}
+
+/// The header of a record log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RecordLogHeader {
+    pub(crate) common: Common,
+}
+
+pub(crate) const RECORD_LOG_HEADER_BYTES: usize = 32;
+
+impl FileHeader<RECORD_LOG_HEADER_BYTES> for RecordLogHeader {
+    const MAGIC: [u8; 8] = *b"\x89DLOG\r\n\x1a";
+
+    fn common(&self) -> Common {
+        self.common
+    }
+
+    fn encode_own(&self, _bytes: &mut [u8; RECORD_LOG_HEADER_BYTES]) {}
+
+    fn decode_own(common: Common, _bytes: &[u8; RECORD_LOG_HEADER_BYTES]) -> Self {
+        Self { common }
+    }
+}
+
+/// The header of a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CheckpointHeader {
+    pub(crate) common: Common,
+    pub(crate) last_id: u64,
+    pub(crate) tag: u32,
+    pub(crate) chunk_bytes: u32,
+}
+
+pub(crate) const CHECKPOINT_HEADER_BYTES: usize = 48;
+const LAST_ID: Range<usize> = LOG_ID.end..32;
+const TAG: Range<usize> = LAST_ID.end..36;
+const CHUNK_BYTES: Range<usize> = TAG.end..40;
+const _: () = assert!(CHUNK_BYTES.end + 8 == CHECKPOINT_HEADER_BYTES);
+
+impl FileHeader<CHECKPOINT_HEADER_BYTES> for CheckpointHeader {
+    const MAGIC: [u8; 8] = *b"\x89DCKP\r\n\x1a";
+
+    fn common(&self) -> Common {
+        self.common
+    }
+
+    fn encode_own(&self, bytes: &mut [u8; CHECKPOINT_HEADER_BYTES]) {
+        put(bytes, LAST_ID, &self.last_id.to_le_bytes());
+        put(bytes, TAG, &self.tag.to_le_bytes());
+        put(bytes, CHUNK_BYTES, &self.chunk_bytes.to_le_bytes());
+    }
+
+    fn decode_own(common: Common, bytes: &[u8; CHECKPOINT_HEADER_BYTES]) -> Self {
+        Self {
+            common,
+            last_id: get_u64(bytes, LAST_ID),
+            tag: get_u32(bytes, TAG),
+            chunk_bytes: get_u32(bytes, CHUNK_BYTES),
+        }
+    }
+}
+
+/// The salt of a file whose header must be there to read it: the header's own checksum.
+pub(crate) fn header_salt<const N: usize>(bytes: &[u8; N]) -> u32 {
+    get_u32(bytes, checksum_at::<N>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment() -> SegmentHeader {
+        SegmentHeader {
+            common: Common { alignment: 16, log_id: 0x0123_4567_89AB_CDEF },
+            segment: 31,
+            oldest: 3,
+            first_id: 77,
+            created_ms: 5,
+            previous: Some(Previous { segment: 30, end: 4096, checksum: 0xDEAD_BEEF }),
+        }
+    }
+
+    #[test]
+    fn headers_survive_the_round_trip() {
+        let crc = Crc::detect();
+        let header = segment();
+        assert_eq!(SegmentHeader::decode(crc, &header.encode(crc)), Decoded::Header(header));
+        let header =
+            CheckpointHeader { common: header.common, last_id: 9, tag: 4, chunk_bytes: 512 };
+        assert_eq!(CheckpointHeader::decode(crc, &header.encode(crc)), Decoded::Header(header));
+        let header = RecordLogHeader { common: header.common };
+        assert_eq!(RecordLogHeader::decode(crc, &header.encode(crc)), Decoded::Header(header));
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_header_is_seen() {
+        let crc = Crc::detect();
+        let bytes = segment().encode(crc);
+        for bit in 0..bytes.len() * 8 {
+            let mut bytes = bytes;
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(SegmentHeader::decode(crc, &bytes), Decoded::Bad, "bit {bit}");
+        }
+        assert_eq!(SegmentHeader::decode(crc, &bytes[..71]), Decoded::Bad);
+        assert_eq!(SegmentHeader::decode(crc, &[0; 40]), Decoded::Blank);
+        assert_eq!(SegmentHeader::decode(crc, &[0xFF; 72]), Decoded::Blank);
+    }
+
+    #[test]
+    fn a_newer_version_is_refused_by_number_and_not_as_damage() {
+        let crc = Crc::detect();
+        for (at, value) in [(8, 2_u8), (11, 1), (12, 1)] {
+            let mut bytes = segment().encode(crc);
+            bytes[at] = value;
+            let checksum = crc.update(0, &bytes[..68]);
+            bytes[68..].copy_from_slice(&checksum.to_le_bytes());
+            assert!(matches!(SegmentHeader::decode(crc, &bytes), Decoded::Newer(_)), "byte {at}");
+        }
+    }
+}

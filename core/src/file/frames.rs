@@ -1,0 +1,219 @@
+//! Reads the frames of one file in order, each verified before it is shown.
+//!
+//! Must never decide what a bad frame means: that takes the search behind it, and the rules of the log.
+
+use crate::EntryId;
+use crate::bytes::frame::{self, Codec, Decoded, Flags, HEADER_BYTES, Header};
+use crate::error::{Corruption, CorruptionKind, Error, Limit};
+use crate::storage::{NameBuf, ReadFile, StoreError};
+
+use super::window::Window;
+
+/// The frames of one file.
+#[derive(Debug)]
+pub(crate) struct Frames<R> {
+    pub(super) window: Window<R>,
+    codec: Codec,
+    cursor: Cursor,
+    record_bytes_max: u32,
+}
+
+/// A place between two frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    /// Where the next frame begins.
+    pub(crate) offset: u64,
+    /// Entries before it.
+    pub(crate) position: u32,
+    /// Payload checksum of the frame before it; 0 if there is none.
+    pub(crate) checksum: u32,
+}
+
+/// A verified frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame<'a> {
+    pub(crate) offset: u64,
+    pub(crate) flags: Flags,
+    pub(crate) position: u32,
+    pub(crate) payload: &'a [u8],
+}
+
+/// What stands at the cursor.
+#[derive(Debug)]
+pub(crate) enum Next<'a> {
+    /// A frame; the cursor is behind it.
+    Frame(Frame<'a>),
+    /// No frame that verifies; the cursor has not moved.
+    Bad(Bad),
+}
+
+/// A place where no frame verifies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bad {
+    pub(crate) offset: u64,
+    pub(crate) kind: BadKind,
+    /// Where the search behind it begins: past the frame if its header verifies.
+    pub(crate) search_from: u64,
+}
+
+/// Why a frame does not verify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BadKind {
+    Blank,
+    /// The file ends before the frame does.
+    Cut,
+    Header,
+    Payload {
+        expected: u32,
+        found: u32,
+    },
+    /// It verifies and is not the one that follows.
+    Position {
+        expected: u64,
+        found: u64,
+    },
+    /// It verifies and uses what only a later version knows.
+    Newer,
+}
+
+impl<R> Frames<R>
+where
+    R: ReadFile,
+    R::Error: StoreError,
+{
+    /// Frames from `first_frame` on.
+    pub(crate) fn new(
+        window: Window<R>,
+        codec: Codec,
+        first_frame: u64,
+        record_bytes_max: u32,
+    ) -> Self {
+        let cursor = Cursor { offset: first_frame, position: 0, checksum: 0 };
+        Self { window, codec, cursor, record_bytes_max }
+    }
+
+    pub(crate) fn name(&self) -> &NameBuf {
+        self.window.name()
+    }
+
+    pub(crate) const fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    pub(crate) const fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    pub(crate) fn set_cursor(&mut self, cursor: Cursor) {
+        self.cursor = cursor;
+    }
+
+    pub(crate) fn into_window(self) -> Window<R> {
+        self.window
+    }
+
+    /// The next frame, verified, and lent until the next call.
+    ///
+    /// # Errors
+    /// Only what the directory reports, and a record above the limit: a bad frame is an `Ok` verdict.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Result<Next<'_>, Error<R::Error>> {
+        let header = match self.header()? {
+            Ok(header) => header,
+            Err(bad) => return Ok(Next::Bad(bad)),
+        };
+        let offset = self.cursor.offset;
+        let payload_at = offset.wrapping_add(HEADER_BYTES as u64);
+        let payload_bytes = header.payload_bytes as usize;
+        if self.window.held(payload_at).len() < payload_bytes
+            && let Some(bad) = self.load(&header)?
+        {
+            return Ok(Next::Bad(bad));
+        }
+        let codec = self.codec;
+        let payload = self.window.held(payload_at).get(..payload_bytes).unwrap_or_default();
+        let found = codec.crc().update(header.checksum, payload);
+        if found != header.payload_checksum {
+            let kind = BadKind::Payload { expected: header.payload_checksum, found };
+            let search_from = offset.saturating_add(codec.frame_bytes(payload_bytes as u64));
+            return Ok(Next::Bad(Bad { offset, kind, search_from }));
+        }
+        self.cursor = Cursor {
+            offset: offset.saturating_add(codec.frame_bytes(payload_bytes as u64)),
+            position: header.position,
+            checksum: header.payload_checksum,
+        };
+        Ok(Next::Frame(Frame { offset, flags: header.flags, position: header.position, payload }))
+    }
+
+    /// The verified header at the cursor, its position checked.
+    #[inline]
+    fn header(&mut self) -> Result<Result<Header, Bad>, Error<R::Error>> {
+        let offset = self.cursor.offset;
+        let bad = |kind| Bad { offset, kind, search_from: offset };
+        let bytes = self.window.at(offset, HEADER_BYTES)?;
+        let Some(bytes) = bytes.first_chunk::<HEADER_BYTES>() else {
+            let blank = crate::bytes::field::is_blank(bytes);
+            return Ok(Err(bad(if blank { BadKind::Blank } else { BadKind::Cut })));
+        };
+        let header = match self.codec.decode(offset, bytes) {
+            Decoded::Frame(header) => header,
+            Decoded::Blank => return Ok(Err(bad(BadKind::Blank))),
+            Decoded::Bad => return Ok(Err(bad(BadKind::Header))),
+            Decoded::Newer => return Ok(Err(bad(BadKind::Newer))),
+        };
+        let expected = u64::from(self.cursor.position) + u64::from(!header.flags.control);
+        if u64::from(header.position) != expected {
+            let found = u64::from(header.position);
+            return Ok(Err(bad(BadKind::Position { expected, found })));
+        }
+        Ok(Ok(header))
+    }
+
+    /// Brings a payload into the window that is not there yet; a verdict if the file ends before it does.
+    #[cold]
+    fn load(&mut self, header: &Header) -> Result<Option<Bad>, Error<R::Error>> {
+        let offset = self.cursor.offset;
+        let payload_bytes = u64::from(header.payload_bytes);
+        let payload_end = offset.saturating_add(HEADER_BYTES as u64).saturating_add(payload_bytes);
+        let cut = Bad {
+            offset,
+            kind: BadKind::Cut,
+            search_from: offset.saturating_add(self.codec.frame_bytes(payload_bytes)),
+        };
+        // Before any allocation: the file has these bytes, and the limit allows them.
+        if payload_end > self.window.len()? {
+            return Ok(Some(cut));
+        }
+        if header.payload_bytes > self.record_bytes_max {
+            let limit = u64::from(self.record_bytes_max);
+            return Err(Error::Limit { what: Limit::RecordBytes, found: payload_bytes, limit });
+        }
+        let need = HEADER_BYTES.saturating_add(header.payload_bytes as usize);
+        let loaded = self.window.at(offset, need)?.len();
+        Ok((loaded < need).then_some(cut))
+    }
+}
+
+impl Bad {
+    /// What the bad frame is where there should be a good one.
+    pub(crate) fn error<E: StoreError>(
+        self,
+        file: &NameBuf,
+        entry_id: Option<EntryId>,
+    ) -> Error<E> {
+        let kind = match self.kind {
+            BadKind::Newer => {
+                return Error::NewerFrame { file: file.clone(), offset: self.offset };
+            }
+            BadKind::Blank => CorruptionKind::Absent { cut: false },
+            BadKind::Cut => CorruptionKind::Absent { cut: true },
+            BadKind::Header => CorruptionKind::FrameHeader,
+            BadKind::Payload { expected, found } => CorruptionKind::Payload { expected, found },
+            BadKind::Position { expected, found } => CorruptionKind::Position { expected, found },
+        };
+        Error::Corrupt(Corruption { file: file.clone(), offset: self.offset, entry_id, kind })
+    }
+}
+
+const _: () = assert!(frame::PAYLOAD_BYTES_MAX < u32::MAX);

@@ -1,0 +1,237 @@
+//! Frames on their way into one file: a fixed buffer, whole granules, and no second chance after a failure.
+//!
+//! Must never write a granule twice, never acknowledge anything after a failed call, never allocate after it was made.
+
+use alloc::vec::Vec;
+
+use embedded_io::{Error as _, ErrorKind};
+
+use crate::bytes::frame::{Codec, Flags, HEADER_BYTES, Header};
+use crate::error::{Context as _, Error, Operation};
+use crate::storage::{AppendFile, NameBuf, StoreError};
+
+use super::window::grow;
+
+/// A buffer in front of a file.
+#[derive(Debug)]
+pub(crate) struct Sink<A> {
+    file: A,
+    name: NameBuf,
+    buffer: Vec<u8>,
+    filled: usize,
+    granule: usize,
+    poisoned: bool,
+}
+
+impl<A> Sink<A>
+where
+    A: AppendFile,
+    A::Error: StoreError,
+{
+    /// `buffer` is reused as it is, or grown to `buffer_bytes`, a multiple of the greatest granule.
+    pub(crate) fn new(
+        file: A,
+        name: NameBuf,
+        mut buffer: Vec<u8>,
+        buffer_bytes: usize,
+        granule: u32,
+    ) -> Result<Self, Error<A::Error>> {
+        grow(&mut buffer, buffer_bytes)?;
+        Ok(Self { file, name, buffer, filled: 0, granule: granule as usize, poisoned: false })
+    }
+
+    pub(crate) fn name(&self) -> &NameBuf {
+        &self.name
+    }
+
+    /// Takes the memory out, for the sink of the next file.
+    pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.buffer)
+    }
+
+    /// Where the next byte will stand in the file.
+    #[inline]
+    pub(crate) fn offset(&self) -> u64 {
+        self.file.position().wrapping_add(self.filled as u64)
+    }
+
+    /// Bytes in the buffer.
+    pub(crate) const fn buffered(&self) -> usize {
+        self.filled
+    }
+
+    pub(crate) fn buffer_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// The unused part of the buffer.
+    #[inline]
+    pub(crate) fn spare(&mut self) -> &mut [u8] {
+        self.buffer.get_mut(self.filled..).unwrap_or_default()
+    }
+
+    /// Fails if an earlier call did.
+    pub(crate) fn check(&self) -> Result<(), Error<A::Error>> {
+        if self.poisoned { Err(Error::Poisoned { file: self.name.clone() }) } else { Ok(()) }
+    }
+
+    pub(crate) fn poison(&mut self) {
+        self.poisoned = true;
+    }
+
+    /// Appends a frame whose payload is at hand.
+    #[inline]
+    pub(crate) fn append(
+        &mut self,
+        codec: Codec,
+        flags: Flags,
+        position: u32,
+        payload: &[u8],
+    ) -> Result<Header, Error<A::Error>> {
+        let frame_bytes =
+            HEADER_BYTES.saturating_add(payload.len()).saturating_add(codec.alignment() as usize);
+        if self.spare().len() < frame_bytes {
+            self.write_out()?;
+        }
+        let (head, header) =
+            codec.encode(self.offset(), flags, position, payload.len() as u32, |crc, seed| {
+                crc.update(seed, payload)
+            });
+        let end = HEADER_BYTES.saturating_add(payload.len());
+        if let Some((to_head, rest)) = self.spare().split_first_chunk_mut::<HEADER_BYTES>()
+            && let Some(to_payload) = rest.get_mut(..payload.len())
+        {
+            *to_head = head;
+            to_payload.copy_from_slice(payload);
+            self.filled = self.filled.saturating_add(end);
+        } else {
+            self.put(&head)?;
+            self.put(payload)?;
+        }
+        self.pad(codec)?;
+        Ok(header)
+    }
+
+    /// Makes a frame of a payload that the caller has put into [`spare`](Self::spare), behind room for the header.
+    #[inline]
+    pub(crate) fn append_in_place(
+        &mut self,
+        codec: Codec,
+        flags: Flags,
+        position: u32,
+        payload_bytes: usize,
+    ) -> Result<Header, Error<A::Error>> {
+        let offset = self.offset();
+        let (to_head, rest) = self.spare().split_at_mut_checked(HEADER_BYTES).unwrap_or_default();
+        let payload = rest.get(..payload_bytes).unwrap_or_default();
+        let (head, header) =
+            codec.encode(offset, flags, position, payload_bytes as u32, |crc, seed| {
+                crc.update(seed, payload)
+            });
+        to_head.copy_from_slice(&head);
+        self.filled = self.filled.saturating_add(HEADER_BYTES).saturating_add(payload_bytes);
+        self.pad(codec)?;
+        Ok(header)
+    }
+
+    /// Zeros up to the next frame.
+    #[inline]
+    pub(crate) fn pad(&mut self, codec: Codec) -> Result<(), Error<A::Error>> {
+        let offset = self.offset();
+        let padding = codec.align(offset).wrapping_sub(offset) as usize;
+        if let Some(place) = self.spare().get_mut(..padding) {
+            place.fill(0);
+            self.filled = self.filled.saturating_add(padding);
+            return Ok(());
+        }
+        self.put([0_u8; 256].get(..padding).unwrap_or_default())
+    }
+
+    /// Appends raw bytes; what does not fit the buffer goes out, whole granules of it without being copied.
+    pub(crate) fn put(&mut self, mut bytes: &[u8]) -> Result<(), Error<A::Error>> {
+        self.check()?;
+        while !bytes.is_empty() {
+            if self.filled == 0 && bytes.len() >= self.buffer.len() {
+                let whole = bytes.len() - bytes.len() % self.granule.max(1);
+                let (direct, rest) = bytes.split_at_checked(whole).unwrap_or((bytes, &[]));
+                self.poisoned = true;
+                write_all(&mut self.file, &self.name, direct)?;
+                self.poisoned = false;
+                bytes = rest;
+                continue;
+            }
+            let spare = self.spare();
+            let count = spare.len().min(bytes.len());
+            let (now, rest) = bytes.split_at_checked(count).unwrap_or((bytes, &[]));
+            if let Some(place) = spare.get_mut(..count) {
+                place.copy_from_slice(now);
+            }
+            self.filled = self.filled.saturating_add(count);
+            bytes = rest;
+            if self.filled == self.buffer.len() {
+                self.write_out()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the buffer to the file. Between frames it holds whole granules.
+    pub(crate) fn write_out(&mut self) -> Result<(), Error<A::Error>> {
+        self.check()?;
+        if self.filled == 0 {
+            return Ok(());
+        }
+        self.poisoned = true;
+        let bytes = self.buffer.get(..self.filled).unwrap_or_default();
+        write_all(&mut self.file, &self.name, bytes)?;
+        self.filled = 0;
+        self.poisoned = false;
+        Ok(())
+    }
+
+    /// Hands everything to the system: it survives the end of the process.
+    pub(crate) fn flush(&mut self) -> Result<(), Error<A::Error>> {
+        self.write_out()?;
+        self.poisoned = true;
+        self.file.flush().on(Operation::Flush, &self.name)?;
+        self.poisoned = false;
+        Ok(())
+    }
+
+    /// Makes everything durable, but for the file's name.
+    pub(crate) fn sync(&mut self) -> Result<(), Error<A::Error>> {
+        self.write_out()?;
+        self.poisoned = true;
+        self.file.sync_data().on(Operation::Sync, &self.name)?;
+        self.poisoned = false;
+        Ok(())
+    }
+
+    /// Gives back reserved room behind the last byte.
+    pub(crate) fn trim(&mut self) -> Result<(), Error<A::Error>> {
+        self.write_out()?;
+        self.poisoned = true;
+        self.file.trim().on(Operation::Trim, &self.name)?;
+        self.poisoned = false;
+        Ok(())
+    }
+}
+
+/// The one loop that writes: `embedded_io`'s panics on `Ok(0)` and gives up when interrupted.
+fn write_all<A>(file: &mut A, name: &NameBuf, mut bytes: &[u8]) -> Result<(), Error<A::Error>>
+where
+    A: AppendFile,
+    A::Error: StoreError,
+{
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(0) => {
+                return Err(Error::NoProgress { file: name.clone(), offset: file.position() });
+            }
+            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error).on(Operation::Write, name),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! A window over a file: large sequential reads, frames judged in place.
+//!
+//! Must never hold more than its buffer, or the one record that is larger.
+
+use alloc::vec::Vec;
+
+use embedded_io::{Error as _, ErrorKind};
+
+use crate::error::{Context as _, Error, Limit, Operation};
+use crate::storage::{NameBuf, ReadFile, StoreError};
+
+/// A sliding view of a file.
+#[derive(Debug)]
+pub(crate) struct Window<R> {
+    file: R,
+    name: NameBuf,
+    buffer: Vec<u8>,
+    base: u64,
+    filled: usize,
+    block_bytes: usize,
+}
+
+impl<R> Window<R>
+where
+    R: ReadFile,
+    R::Error: StoreError,
+{
+    /// Takes over `buffer` as its memory, so that one allocation serves all files of a log.
+    pub(crate) fn new(
+        file: R,
+        name: NameBuf,
+        mut buffer: Vec<u8>,
+        block_bytes: usize,
+    ) -> Result<Self, Error<R::Error>> {
+        grow(&mut buffer, block_bytes)?;
+        Ok(Self { file, name, buffer, base: 0, filled: 0, block_bytes })
+    }
+
+    pub(crate) fn name(&self) -> &NameBuf {
+        &self.name
+    }
+
+    /// Gives the memory back for the next file.
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.buffer
+    }
+
+    /// The bound on the file's length.
+    pub(crate) fn len(&mut self) -> Result<u64, Error<R::Error>> {
+        self.file.len().on(Operation::Read, &self.name)
+    }
+
+    /// The bytes that are there from `offset` on, without reading: often fewer than the file has.
+    #[inline]
+    pub(crate) fn held(&self, offset: u64) -> &[u8] {
+        let held = self.buffer.get(..self.filled).unwrap_or_default();
+        offset
+            .checked_sub(self.base)
+            .and_then(|skip| usize::try_from(skip).ok())
+            .and_then(|skip| held.get(skip..))
+            .unwrap_or_default()
+    }
+
+    /// The bytes from `offset` on: at least `need` of them, unless the file ends before.
+    ///
+    /// The caller has bounded `need`.
+    #[inline]
+    pub(crate) fn at(&mut self, offset: u64, need: usize) -> Result<&[u8], Error<R::Error>> {
+        if self.held(offset).len() < need {
+            self.slide(offset, need)?;
+        }
+        Ok(self.held(offset))
+    }
+
+    #[cold]
+    fn slide(&mut self, offset: u64, need: usize) -> Result<(), Error<R::Error>> {
+        let kept = self.held(offset).len();
+        let start = self.filled.saturating_sub(kept);
+        self.buffer.copy_within(start..self.filled, 0);
+        self.base = offset;
+        self.filled = kept;
+        if self.buffer.len() < need {
+            grow(&mut self.buffer, need)?;
+        } else if self.buffer.len() > self.block_bytes && need <= self.block_bytes && kept == 0 {
+            // One huge record must not cost its memory for ever.
+            self.buffer.truncate(self.block_bytes);
+            self.buffer.shrink_to_fit();
+        }
+        while self.filled < need {
+            let position = self.base.saturating_add(self.filled as u64);
+            let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
+            match self.file.read_at(position, room) {
+                Ok(0) => break,
+                Ok(count) => self.filled = self.filled.saturating_add(count).min(self.buffer.len()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error).on(Operation::Read, &self.name),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes a buffer of `bytes` zeros, or says that there is no memory for it.
+pub(crate) fn grow<E: StoreError>(buffer: &mut Vec<u8>, bytes: usize) -> Result<(), Error<E>> {
+    if let Some(more) = bytes.checked_sub(buffer.len()) {
+        let no_memory =
+            |_| Error::Limit { what: Limit::Memory, found: bytes as u64, limit: usize::MAX as u64 };
+        buffer.try_reserve_exact(more).map_err(no_memory)?;
+        buffer.resize(bytes, 0);
+    }
+    Ok(())
+}
