@@ -22,7 +22,7 @@ use crate::storage::{NameBuf, NameError, StoreError};
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error<E: StoreError + 'static> {
+pub enum Error<E: StoreError> {
     /// The directory failed. A full medium answers `true` to [`Error::is_no_space`].
     #[error("cannot {operation} {file}: {source}")]
     Store {

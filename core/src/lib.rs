@@ -6,11 +6,16 @@ extern crate alloc;
 extern crate std;
 
 mod bytes;
+mod durable;
 mod error;
 mod file;
+mod mode;
 pub mod storage;
+pub mod walog;
 
 pub use bytes::id::EntryId;
+pub use durable::Durable;
 pub use error::{Corruption, CorruptionKind, Error, Limit, Operation};
 
 pub use embedded_io;
+pub use mode::ReadMode;

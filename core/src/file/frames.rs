@@ -12,7 +12,7 @@ use super::window::Window;
 /// The frames of one file.
 #[derive(Debug)]
 pub(crate) struct Frames<R> {
-    pub(super) window: Window<R>,
+    window: Window<R>,
     codec: Codec,
     cursor: Cursor,
     record_bytes_max: u32,
@@ -94,6 +94,23 @@ where
 
     pub(crate) fn name(&self) -> &NameBuf {
         self.window.name()
+    }
+
+    /// The bytes of a frame that was verified last, or before it and still held.
+    #[inline]
+    pub(crate) fn held(&self, offset: u64) -> &[u8] {
+        self.window.held(offset)
+    }
+
+    /// The bytes from `offset` on; see [`Window::at`].
+    #[inline]
+    pub(super) fn at(&mut self, offset: u64, need: usize) -> Result<&[u8], Error<R::Error>> {
+        self.window.at(offset, need)
+    }
+
+    /// The bound on the file's length.
+    pub(crate) fn len(&mut self) -> Result<u64, Error<R::Error>> {
+        self.window.len()
     }
 
     pub(crate) const fn codec(&self) -> Codec {

@@ -54,7 +54,7 @@ where
         let mut offset = from;
         let mut written_end = from;
         loop {
-            let bytes = self.window.at(offset, STRIDE)?;
+            let bytes = self.at(offset, STRIDE)?;
             if bytes.is_empty() {
                 return Ok(Behind { found: None, written_end });
             }

@@ -13,7 +13,7 @@ use super::{Capabilities, Folder, Name};
 ///
 /// `embedded_io` has no kind for a full medium, and a full medium is the one failure that callers treat
 /// differently from all others.
-pub trait StoreError: embedded_io::Error {
+pub trait StoreError: embedded_io::Error + 'static {
     /// Whether the medium, or a quota on it, is full.
     fn is_no_space(&self) -> bool;
 

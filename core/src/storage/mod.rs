@@ -12,4 +12,6 @@ pub use directory::{AppendFile, Directory, Locking, ReadFile, StoreError};
 pub use forward::{BoxAppender, BoxLock, BoxReader, DynDirectory};
 #[cfg(target_has_atomic = "ptr")]
 pub use memory::{MemoryAppender, MemoryDirectory, MemoryError, MemoryLock, MemoryReader};
-pub use name::{COMPONENT_BYTES_MAX, DEPTH_MAX, Folder, NAME_BYTES_MAX, Name, NameBuf, NameError};
+pub use name::{
+    COMPONENT_BYTES_MAX, DEPTH_MAX, Folder, FolderBuf, NAME_BYTES_MAX, Name, NameBuf, NameError,
+};

@@ -252,6 +252,42 @@ impl NameBuf {
     pub fn as_name(&self) -> Name<'_> {
         Name { text: &self.text }
     }
+
+    /// For errors about no file in particular.
+    pub(crate) const fn unnamed() -> Self {
+        Self { text: heapless::String::new() }
+    }
+}
+
+/// An owned [`Folder`], held inline.
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct FolderBuf {
+    text: heapless::String<NAME_BYTES_MAX>,
+}
+
+impl FolderBuf {
+    /// Checks a folder's name and keeps it; the empty one is the root.
+    ///
+    /// # Errors
+    /// [`NameError`] says which rule the name breaks.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        Folder::new(text)?;
+        let mut folder = Self::default();
+        let too_long = |_| NameError::TooLong { found: text.len(), limit: NAME_BYTES_MAX };
+        folder.text.push_str(text).map_err(too_long)?;
+        Ok(folder)
+    }
+
+    /// The folder, borrowed.
+    pub fn as_folder(&self) -> Folder<'_> {
+        Folder { text: &self.text }
+    }
+}
+
+impl fmt::Debug for FolderBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.text.as_str())
+    }
 }
 
 impl From<Name<'_>> for NameBuf {

@@ -1,0 +1,254 @@
+//! Finds a log's segments on a directory and reads their headers; FORMAT.md, "Where a WAL ends", rules 1, 2 and 6.
+//!
+//! Must never change anything.
+
+use alloc::vec::Vec;
+
+use crate::bytes::crc::Crc;
+use crate::bytes::frame::Codec;
+use crate::bytes::header::{
+    Decoded, FileHeader as _, SEGMENT_HEADER_BYTES, SegmentHeader, segment_salt,
+};
+use crate::error::{Context as _, Corruption, CorruptionKind, Error, Limit, Operation};
+use crate::file::frames::Frames;
+use crate::file::window::Window;
+use crate::storage::{Directory, NameBuf};
+
+use super::chain::{self, Broken, Observed, Segment};
+use super::name::{EXTENSION, parse};
+use super::options::Settings;
+use super::segment::{self, Ending, Marks, SegmentReader};
+
+/// What there is of a log.
+#[derive(Debug, Default)]
+pub(crate) struct Discovered {
+    /// All segments' files, sorted by number.
+    pub(crate) observed: Vec<Observed>,
+    pub(crate) log_id: u64,
+    /// The oldest live segment, by the tail's header and, where it was asked for, its prune frames.
+    pub(crate) oldest: u32,
+    /// From the oldest live segment to the tail; empty without any.
+    pub(crate) chain: Vec<Segment>,
+    /// Where the tail ends, if it was scanned.
+    pub(crate) end: Option<(Ending, Marks)>,
+}
+
+/// Whether to make sure that what is found is on the medium.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To read what there is.
+    Read,
+    /// To go on from it: the tail and the names are synced *before* they are looked at, and the tail is scanned.
+    Write,
+}
+
+/// The numbers of all segment files, sorted.
+pub(crate) fn list<D: Directory>(
+    dir: &D,
+    settings: &Settings,
+) -> Result<Vec<u32>, Error<D::Error>> {
+    let mut numbers = Vec::new();
+    let mut count = 0_u64;
+    let mut no_memory = false;
+    let limit = u64::from(settings.segments_max);
+    let listed = dir.list(settings.folder(), &mut |file| {
+        if let Some(number) = parse(file, EXTENSION) {
+            count = count.saturating_add(1);
+            if count <= limit {
+                no_memory |= numbers.try_reserve(1).map(|()| numbers.push(number)).is_err();
+            }
+        }
+    });
+    listed.on(Operation::List, &settings.lock_name()?)?;
+    if count > limit {
+        return Err(Error::Limit { what: Limit::Segments, found: count, limit });
+    }
+    if no_memory {
+        return Err(Error::Limit { what: Limit::Memory, found: count, limit });
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    Ok(numbers)
+}
+
+/// Looks at everything that there is of the log. `buffer` is memory to read with, and comes back.
+pub(crate) fn discover<D: Directory>(
+    dir: &D,
+    settings: &Settings,
+    purpose: Purpose,
+    buffer: &mut Vec<u8>,
+) -> Result<Discovered, Error<D::Error>> {
+    if purpose == Purpose::Write {
+        // A name that only a cache has must not become part of what is built upon.
+        dir.sync_dir(settings.folder()).on(Operation::SyncDir, &settings.lock_name()?)?;
+    }
+    let mut observed = Vec::new();
+    let mut tail_found = false;
+    for number in list(dir, settings)?.into_iter().rev() {
+        let name = settings.segment_name(number)?;
+        if purpose == Purpose::Write && !tail_found {
+            // What is read from here on is what the medium has: a process may have died with the tail in the cache only, or a failed
+            // sync may have left the cache ahead of the medium.
+            dir.sync_file(name.as_name()).on(Operation::Sync, &name)?;
+        }
+        let header = header(dir, &name)?;
+        tail_found |= header.is_some();
+        observed.push(Observed { number, header });
+    }
+    observed.reverse();
+    let Some((tail, header)) = chain::tail(&observed) else {
+        check_unfinished_only(dir, settings, &observed, buffer)?;
+        return Ok(Discovered { observed, ..Discovered::default() });
+    };
+    let log_id = header.common.log_id;
+    for seen in observed.iter().filter(|seen| seen.number > tail) {
+        check_unfinished(dir, settings, log_id, seen.number, buffer)?;
+    }
+    let mut found = Discovered { observed, log_id, oldest: header.oldest, ..Discovered::default() };
+    if purpose == Purpose::Read {
+        match chain::chain(&found.observed, found.oldest) {
+            // The missing segments may have been pruned since the tail began: its prune frames tell.
+            Err(Broken { kind: CorruptionKind::Hole { .. }, .. }) => {}
+            result => {
+                found.chain = result.map_err(|broken| damaged(settings, broken))?;
+                return Ok(found);
+            }
+        }
+    }
+    let only_tail = chain::chain(found.observed.as_slice(), tail);
+    let only_tail = only_tail.map_err(|broken| damaged(settings, broken))?;
+    if let Some(segment) = only_tail.last() {
+        let (ending, marks) = scan_tail(dir, settings, log_id, segment, buffer)?;
+        found.oldest = found.oldest.max(marks.oldest);
+        found.end = Some((ending, marks));
+    }
+    let chain = chain::chain(&found.observed, found.oldest);
+    found.chain = chain.map_err(|broken| damaged(settings, broken))?;
+    Ok(found)
+}
+
+fn damaged<E: crate::storage::StoreError>(settings: &Settings, broken: Broken) -> Error<E> {
+    match settings.segment_name(broken.segment) {
+        Ok(file) => Corruption { file, offset: 0, entry_id: None, kind: broken.kind }.into(),
+        Err(error) => error,
+    }
+}
+
+/// A segment's header; `None` if it does not verify.
+fn header<D: Directory>(dir: &D, name: &NameBuf) -> Result<Option<SegmentHeader>, Error<D::Error>> {
+    let Some(file) = dir.open(name.as_name()).on(Operation::Open, name)? else {
+        return Err(Error::Missing { file: name.clone() });
+    };
+    let mut window = Window::new(file, name.clone(), Vec::new(), SEGMENT_HEADER_BYTES)?;
+    let bytes = window.at(0, SEGMENT_HEADER_BYTES)?;
+    match SegmentHeader::decode(Crc::detect(), bytes) {
+        Decoded::Header(header) => Ok(Some(header)),
+        Decoded::Blank | Decoded::Bad => Ok(None),
+        Decoded::Newer(newer) => Err(Error::Newer {
+            file: name.clone(),
+            version: newer.version,
+            form: newer.form,
+            features: newer.features,
+        }),
+    }
+}
+
+fn open<D: Directory>(
+    dir: &D,
+    settings: &Settings,
+    number: u32,
+) -> Result<(D::Reader, NameBuf), Error<D::Error>> {
+    let name = settings.segment_name(number)?;
+    match dir.open(name.as_name()).on(Operation::Open, &name)? {
+        Some(file) => Ok((file, name)),
+        None => Err(Error::Missing { file: name }),
+    }
+}
+
+/// Opens a segment of the chain.
+pub(crate) fn open_segment<D: Directory>(
+    dir: &D,
+    settings: &Settings,
+    log_id: u64,
+    segment: &Segment,
+    buffer: Vec<u8>,
+) -> Result<SegmentReader<D::Reader>, Error<D::Error>> {
+    let (file, name) = open(dir, settings, segment.number)?;
+    let frames = segment::frames(file, name, buffer, settings, log_id, segment)?;
+    Ok(SegmentReader::new(frames, segment))
+}
+
+/// Reads the tail to its end.
+fn scan_tail<D: Directory>(
+    dir: &D,
+    settings: &Settings,
+    log_id: u64,
+    segment: &Segment,
+    buffer: &mut Vec<u8>,
+) -> Result<(Ending, Marks), Error<D::Error>> {
+    let tail = Segment { sealed: None, ..*segment };
+    let mut reader = open_segment(dir, settings, log_id, &tail, core::mem::take(buffer))?;
+    while reader.advance()? {}
+    let cursor = reader.cursor();
+    let ending = reader.ending().unwrap_or(Ending { cursor, torn_bytes: 0 });
+    let marks = reader.marks();
+    *buffer = reader.into_buffer();
+    Ok((ending, marks))
+}
+
+/// A segment behind the tail whose header does not verify: damage if a frame in it proves that it was synced.
+fn check_unfinished<D: Directory>(
+    dir: &D,
+    settings: &Settings,
+    log_id: u64,
+    number: u32,
+    buffer: &mut Vec<u8>,
+) -> Result<(), Error<D::Error>> {
+    let mut frames = headless(dir, settings, log_id, number, core::mem::take(buffer))?;
+    let behind = frames.search_synced(SEGMENT_HEADER_BYTES as u64, 0)?;
+    let name = frames.name().clone();
+    *buffer = frames.into_window().into_buffer();
+    if behind.found.is_some() {
+        return Err(bad_header(name));
+    }
+    Ok(())
+}
+
+/// No header verifies: rule 6.
+fn check_unfinished_only<D: Directory>(
+    dir: &D,
+    settings: &Settings,
+    observed: &[Observed],
+    buffer: &mut Vec<u8>,
+) -> Result<(), Error<D::Error>> {
+    for (index, seen) in observed.iter().enumerate() {
+        let mut frames = headless(dir, settings, 0, seen.number, core::mem::take(buffer))?;
+        let behind = frames.search(SEGMENT_HEADER_BYTES as u64, 0, |_, _, _| Ok(false))?;
+        let name = frames.name().clone();
+        *buffer = frames.into_window().into_buffer();
+        let written = behind.written_end > SEGMENT_HEADER_BYTES as u64;
+        if written || (index == 0 && seen.number != 1) {
+            return Err(bad_header(name));
+        }
+    }
+    Ok(())
+}
+
+/// The frames of a segment whose header cannot be read, at the finest alignment.
+fn headless<D: Directory>(
+    dir: &D,
+    settings: &Settings,
+    log_id: u64,
+    number: u32,
+    buffer: Vec<u8>,
+) -> Result<Frames<D::Reader>, Error<D::Error>> {
+    let (file, name) = open(dir, settings, number)?;
+    let crc = Crc::detect();
+    let codec = Codec::new(crc, segment_salt(crc, log_id, number), 4);
+    let window = Window::new(file, name, buffer, settings.read_bytes)?;
+    Ok(Frames::new(window, codec, SEGMENT_HEADER_BYTES as u64, settings.record_bytes_max))
+}
+
+fn bad_header<E: crate::storage::StoreError>(file: NameBuf) -> Error<E> {
+    Corruption { file, offset: 0, entry_id: None, kind: CorruptionKind::FileHeader }.into()
+}

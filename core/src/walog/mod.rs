@@ -1,0 +1,25 @@
+//! The write-ahead log: typed or raw entries in a chain of append-only segments.
+//!
+//! [`WalWriter`] appends, syncs, rotates, truncates; [`WalReader`] replays. Files are never changed: a torn tail is repaired by the next segment, which says
+//! where the last one ends. `FORMAT.md` has the bytes, `GUARANTEES.md` the promises.
+
+mod chain;
+mod discover;
+mod encode;
+mod hooks;
+mod ids;
+mod name;
+mod options;
+mod raw_reader;
+mod raw_writer;
+mod segment;
+mod segments;
+mod tail;
+mod typed;
+
+pub use hooks::{Event, Hooks};
+pub use ids::{EntryIds, SegmentRange};
+pub use options::{FlushPolicy, WalOptions};
+pub use raw_reader::{Entries, RawEntry, RawWalReader, ReplayReport, TornTail};
+pub use raw_writer::RawWalWriter;
+pub use typed::{WalReader, WalWriter};

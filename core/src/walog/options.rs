@@ -1,0 +1,319 @@
+//! The options of a log, and their one check.
+
+use crate::EntryId;
+use crate::bytes::frame::{HEADER_BYTES, PAYLOAD_BYTES_MAX};
+use crate::bytes::header::SEGMENT_HEADER_BYTES;
+use crate::error::Error;
+use crate::storage::{Capabilities, Folder, FolderBuf, NameBuf, NameError, StoreError};
+
+use super::name::{EXTENSION, LOCK, numbered};
+
+/// When appended entries are handed to the system without being asked.
+///
+/// A flush makes entries survive the end of the process, not power loss. A full buffer is always written out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum FlushPolicy {
+    /// Only when the buffer is full, and when asked.
+    #[default]
+    Manual,
+    /// After every append.
+    EveryAppend,
+    /// After that many appends since the last flush.
+    EveryEntries(u32),
+    /// Once that many bytes are in the buffer.
+    EveryBytes(u32),
+}
+
+/// The options of a write-ahead log. They are checked once, when the log is opened.
+///
+/// ```
+/// use durability_core::walog::{FlushPolicy, WalOptions};
+/// let options = WalOptions::new()
+///     .folder("orders")
+///     .segment_bytes(1 << 20)
+///     .flush_policy(FlushPolicy::EveryEntries(100));
+/// # let _ = options;
+/// ```
+#[derive(Debug, Clone)]
+pub struct WalOptions {
+    folder: Option<Result<FolderBuf, NameError>>,
+    segment_bytes: Option<u64>,
+    segment_age_ms_max: Option<u64>,
+    segments_max: u32,
+    buffer_bytes: u32,
+    read_bytes: u32,
+    record_bytes_max: u32,
+    batch_bytes_max: u64,
+    batch_entries_max: u32,
+    alignment: Option<u32>,
+    preallocate: bool,
+    mark_after_sync: bool,
+    flush_policy: FlushPolicy,
+    first_id: EntryId,
+    log_id: Option<u64>,
+}
+
+impl Default for WalOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl WalOptions {
+    /// The defaults, as told at each setter.
+    pub const fn new() -> Self {
+        Self {
+            folder: None,
+            segment_bytes: None,
+            segment_age_ms_max: None,
+            segments_max: 65_536,
+            buffer_bytes: 256 << 10,
+            read_bytes: 256 << 10,
+            record_bytes_max: 16 << 20,
+            batch_bytes_max: 64 << 20,
+            batch_entries_max: 1 << 20,
+            alignment: None,
+            preallocate: false,
+            mark_after_sync: false,
+            flush_policy: FlushPolicy::Manual,
+            first_id: EntryId::FIRST,
+            log_id: None,
+        }
+    }
+
+    /// The folder of the segments below the directory, `"wal"` by default. One folder holds one log.
+    #[must_use]
+    pub fn folder(mut self, folder: &str) -> Self {
+        self.folder = Some(FolderBuf::new(folder));
+        self
+    }
+
+    /// The size at which a segment is sealed and the next begun: 64 MiB by default, or what suits the directory
+    /// ([`Capabilities::segment_bytes`]). From 128 bytes to 4 GiB - 1. A record or batch larger than it gets a segment of its own.
+    #[must_use]
+    pub fn segment_bytes(mut self, bytes: u64) -> Self {
+        self.segment_bytes = Some(bytes);
+        self
+    }
+
+    /// The age, by the clock of the [`Hooks`](super::Hooks), from which the next append begins a new segment. None by
+    /// default.
+    #[must_use]
+    pub fn segment_age_ms_max(mut self, age_ms: u64) -> Self {
+        self.segment_age_ms_max = Some(age_ms);
+        self
+    }
+
+    /// The most segments that may exist at a time: 65,536 by default, from 1. It bounds the memory of opening, about
+    /// 80 bytes for each.
+    #[must_use]
+    pub fn segments_max(mut self, count: u32) -> Self {
+        self.segments_max = count;
+        self
+    }
+
+    /// The writer's buffer: 256 KiB by default. From 256 bytes to 256 MiB, rounded up to a multiple of 256.
+    #[must_use]
+    pub fn buffer_bytes(mut self, bytes: u32) -> Self {
+        self.buffer_bytes = bytes;
+        self
+    }
+
+    /// The block in which segments are read: 256 KiB by default. From 256 bytes to 256 MiB.
+    #[must_use]
+    pub fn read_bytes(mut self, bytes: u32) -> Self {
+        self.read_bytes = bytes;
+        self
+    }
+
+    /// The longest record, encoded: 16 MiB by default, at most 2^28 - 1. A log that holds longer ones is not read
+    /// beyond them, with an error.
+    #[must_use]
+    pub fn record_bytes_max(mut self, bytes: u32) -> Self {
+        self.record_bytes_max = bytes;
+        self
+    }
+
+    /// The largest batch in bytes, frames included: 64 MiB by default, at most 2 GiB.
+    #[must_use]
+    pub fn batch_bytes_max(mut self, bytes: u64) -> Self {
+        self.batch_bytes_max = bytes;
+        self
+    }
+
+    /// The most entries in a batch: 2^20 by default.
+    #[must_use]
+    pub fn batch_entries_max(mut self, count: u32) -> Self {
+        self.batch_entries_max = count;
+        self
+    }
+
+    /// What frames are padded to: a power of two from 4 to 256, at least the directory's write granule; the greater of 4 and the
+    /// granule by default.
+    #[must_use]
+    pub fn alignment(mut self, bytes: u32) -> Self {
+        self.alignment = Some(bytes);
+        self
+    }
+
+    /// Whether new segments reserve their whole size at once. Off by default.
+    #[must_use]
+    pub fn preallocate(mut self, preallocate: bool) -> Self {
+        self.preallocate = preallocate;
+        self
+    }
+
+    /// Whether every sync is followed by a mark, one small unsynced write, that lets a later reader tell damage to the entries
+    /// synced last from a torn tail (see GUARANTEES.md, "The window"). Off by default.
+    #[must_use]
+    pub fn mark_after_sync(mut self, mark: bool) -> Self {
+        self.mark_after_sync = mark;
+        self
+    }
+
+    /// When to flush without being asked; [`FlushPolicy::Manual`] by default.
+    #[must_use]
+    pub fn flush_policy(mut self, policy: FlushPolicy) -> Self {
+        self.flush_policy = policy;
+        self
+    }
+
+    /// The id of the first entry of a log that is made anew; 1 by default. It lets a log begin behind a checkpoint that came from
+    /// elsewhere. An existing log keeps its ids.
+    #[must_use]
+    pub fn first_id(mut self, id: EntryId) -> Self {
+        self.first_id = id;
+        self
+    }
+
+    /// The id of a log that is made anew; [`Directory::nonce`](crate::storage::Directory::nonce) by default. Two logs that ever used
+    /// the same storage must not have the same one.
+    #[must_use]
+    pub fn log_id(mut self, id: u64) -> Self {
+        self.log_id = Some(id);
+        self
+    }
+
+    pub(crate) fn check<E: StoreError>(
+        &self,
+        capabilities: &Capabilities,
+    ) -> Result<Settings, Error<E>> {
+        let granule = capabilities.write_granule();
+        let alignment = self.alignment.unwrap_or(if granule > 4 { granule } else { 4 });
+        power_of_two("write_granule", granule, 1, 256)?;
+        power_of_two("alignment", alignment, granule.max(4), 256)?;
+        let file_bytes_max = capabilities.file_bytes_max().min(u64::from(u32::MAX));
+        let header_bytes = (SEGMENT_HEADER_BYTES as u64).next_multiple_of(u64::from(alignment));
+        let segment_bytes = self
+            .segment_bytes
+            .or(capabilities.segment_bytes())
+            .unwrap_or(64 << 20)
+            .min(file_bytes_max);
+        range("segment_bytes", segment_bytes, 128, u64::from(u32::MAX))?;
+        range("buffer_bytes", self.buffer_bytes.into(), 256, 256 << 20)?;
+        range("read_bytes", self.read_bytes.into(), 256, 256 << 20)?;
+        range("record_bytes_max", self.record_bytes_max.into(), 1, PAYLOAD_BYTES_MAX.into())?;
+        range("batch_bytes_max", self.batch_bytes_max, HEADER_BYTES as u64, 2 << 30)?;
+        range("batch_entries_max", self.batch_entries_max.into(), 1, u64::from(u32::MAX))?;
+        range("segments_max", self.segments_max.into(), 1, u64::from(u32::MAX))?;
+        if let FlushPolicy::EveryEntries(0) | FlushPolicy::EveryBytes(0) = self.flush_policy {
+            range("flush_policy", 0, 1, u64::from(u32::MAX))?;
+        }
+        // Ids must not run out within the life of anything.
+        range("first_id", self.first_id.get(), 1, u64::MAX >> 1)?;
+        let folder = match &self.folder {
+            None => FolderBuf::new("wal")?,
+            Some(folder) => folder.clone()?,
+        };
+        numbered(folder.as_folder(), u32::MAX, EXTENSION)?;
+        Ok(Settings {
+            folder,
+            segment_bytes,
+            segment_age_ms_max: self.segment_age_ms_max,
+            segments_max: self.segments_max,
+            buffer_bytes: (self.buffer_bytes as usize).next_multiple_of(256),
+            read_bytes: self.read_bytes as usize,
+            record_bytes_max: self.record_bytes_max,
+            batch_bytes_max: self.batch_bytes_max,
+            batch_entries_max: self.batch_entries_max,
+            alignment,
+            header_bytes,
+            granule,
+            file_bytes_max,
+            reopen: capabilities.reopen(),
+            preallocate: self.preallocate,
+            mark_after_sync: self.mark_after_sync,
+            flush_policy: self.flush_policy,
+            first_id: self.first_id,
+            log_id: self.log_id,
+        })
+    }
+}
+
+/// The options after their check, with everything filled in.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    folder: FolderBuf,
+    pub(crate) segment_bytes: u64,
+    pub(crate) segment_age_ms_max: Option<u64>,
+    pub(crate) segments_max: u32,
+    pub(crate) buffer_bytes: usize,
+    pub(crate) read_bytes: usize,
+    pub(crate) record_bytes_max: u32,
+    pub(crate) batch_bytes_max: u64,
+    pub(crate) batch_entries_max: u32,
+    pub(crate) alignment: u32,
+    pub(crate) header_bytes: u64,
+    pub(crate) granule: u32,
+    pub(crate) file_bytes_max: u64,
+    pub(crate) reopen: bool,
+    pub(crate) preallocate: bool,
+    pub(crate) mark_after_sync: bool,
+    pub(crate) flush_policy: FlushPolicy,
+    pub(crate) first_id: EntryId,
+    pub(crate) log_id: Option<u64>,
+}
+
+impl Settings {
+    pub(crate) fn folder(&self) -> Folder<'_> {
+        self.folder.as_folder()
+    }
+
+    /// The name of a segment's file. The check has tried the longest one.
+    pub(crate) fn segment_name<E: StoreError>(&self, number: u32) -> Result<NameBuf, Error<E>> {
+        Ok(numbered(self.folder(), number, EXTENSION)?)
+    }
+
+    /// Errors about the folder as a whole name its lock.
+    pub(crate) fn lock_name<E: StoreError>(&self) -> Result<NameBuf, Error<E>> {
+        Ok(NameBuf::join(self.folder(), LOCK)?)
+    }
+}
+
+fn range<E: StoreError>(
+    option: &'static str,
+    found: u64,
+    min: u64,
+    max: u64,
+) -> Result<(), Error<E>> {
+    if (min..=max).contains(&found) {
+        Ok(())
+    } else {
+        Err(Error::BadOption { option, found, min, max })
+    }
+}
+
+fn power_of_two<E: StoreError>(
+    option: &'static str,
+    found: u32,
+    min: u32,
+    max: u32,
+) -> Result<(), Error<E>> {
+    let (found, min, max) = (u64::from(found), u64::from(min), u64::from(max));
+    if found.is_power_of_two() {
+        range(option, found, min, max)
+    } else {
+        Err(Error::BadOption { option, found, min, max })
+    }
+}

@@ -1,0 +1,298 @@
+//! Reads a log of raw records, oldest first, each lent in place.
+//!
+//! Must never change anything, and never show an entry that does not verify.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::{Bound, RangeBounds};
+
+use crate::EntryId;
+use crate::error::Error;
+use crate::mode::ReadMode;
+use crate::storage::{Directory, NameBuf};
+
+use super::SegmentRange;
+use super::chain::Segment;
+use super::discover::{Purpose, discover, open_segment};
+use super::options::{Settings, WalOptions};
+use super::segment::SegmentReader;
+
+/// Reads a log of raw byte records. [`WalReader`](super::WalReader) is its typed form.
+///
+/// A reader takes no lock and changes nothing: it sees the segments that were there when it was opened, and their entries as far as they had
+/// been flushed. What it shows is written, not necessarily durable: what must survive a later power loss is what
+/// [`RawWalWriter::open`](super::RawWalWriter::open) found. A reader beside a writer that prunes may meet [`Error::Missing`]; open it again.
+///
+/// **Limits.** Memory is one block ([`WalOptions::read_bytes`]), or the largest record if that is larger, and some 80 bytes for each segment.
+pub struct RawWalReader<D: Directory> {
+    dir: D,
+    settings: Settings,
+    log_id: u64,
+    chain: Vec<Segment>,
+    buffer: Vec<u8>,
+}
+
+/// An entry of a log, lent until the next one is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RawEntry<'a> {
+    /// Its id.
+    pub id: EntryId,
+    /// The record, as it was appended.
+    pub payload: &'a [u8],
+    /// The number of its segment.
+    pub segment: u32,
+    /// Where its frame begins in the segment's file.
+    pub offset: u64,
+}
+
+/// What a replay found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct ReplayReport {
+    /// Entries shown.
+    pub entries: u64,
+    /// The last entry of the log, as far as it was read.
+    pub last_id: Option<EntryId>,
+    /// Segments read to their end.
+    pub segments: u32,
+    /// The torn tail, if the end of the log was reached and has one.
+    pub torn: Option<TornTail>,
+}
+
+/// Bytes at the end of a log that were never acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TornTail {
+    /// The tail segment's file.
+    pub file: NameBuf,
+    /// Where the log ends in it.
+    pub offset: u64,
+    /// The torn bytes, up to the last that is not blank.
+    pub bytes: u64,
+}
+
+impl<D: Directory> RawWalReader<D> {
+    /// Opens a log for reading; one without segments is empty.
+    ///
+    /// Reads the headers of all segments, and the tail only if segments are missing that its marks may have pruned.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`], [`Error::Newer`], [`Error::Limit`], [`Error::BadOption`], [`Error::Name`], and what the directory reports.
+    pub fn open(dir: D, options: WalOptions) -> Result<Self, Error<D::Error>> {
+        let settings = options.check(&dir.capabilities())?;
+        let mut buffer = Vec::new();
+        let found = discover(&dir, &settings, Purpose::Read, &mut buffer)?;
+        Ok(Self { dir, settings, log_id: found.log_id, chain: found.chain, buffer })
+    }
+
+    /// A reader beside the writer that knows the log.
+    pub(super) fn beside(dir: D, settings: &Settings, log_id: u64, chain: &[Segment]) -> Self {
+        let (settings, chain) = (settings.clone(), chain.to_vec());
+        Self { dir, settings, log_id, chain, buffer: Vec::new() }
+    }
+
+    /// The id of the log; `None` if there is none.
+    pub fn log_id(&self) -> Option<u64> {
+        (!self.chain.is_empty()).then_some(self.log_id)
+    }
+
+    /// The id of the first entry, or, in an empty log, of the next one.
+    pub fn first_entry_id(&self) -> EntryId {
+        let first = self.chain.first().and_then(|segment| EntryId::new(segment.first_id));
+        first.unwrap_or(self.settings.first_id)
+    }
+
+    /// The sealed segments, oldest first. How far the tail reaches is known once it has been read.
+    pub fn sealed_segments(&self) -> impl Iterator<Item = SegmentRange> + '_ {
+        SegmentRange::all(&self.chain, EntryId::FIRST).filter(SegmentRange::is_sealed)
+    }
+
+    /// All entries, oldest first.
+    ///
+    /// # Errors
+    /// None now; see [`Entries::next`].
+    pub fn entries(&mut self, mode: ReadMode) -> Result<Entries<'_, D>, Error<D::Error>> {
+        self.range(mode, ..)
+    }
+
+    /// The entries of a range of ids.
+    ///
+    /// # Errors
+    /// [`Error::Gap`] if the range begins before the first entry: those entries were pruned, or never were.
+    pub fn range(
+        &mut self,
+        mode: ReadMode,
+        range: impl RangeBounds<EntryId>,
+    ) -> Result<Entries<'_, D>, Error<D::Error>> {
+        let first = self.first_entry_id();
+        let start = match range.start_bound() {
+            Bound::Unbounded => first,
+            Bound::Included(&id) => id,
+            Bound::Excluded(&id) => EntryId::new(id.get().saturating_add(1)).unwrap_or(id),
+        };
+        let end = match range.end_bound() {
+            Bound::Unbounded => u64::MAX,
+            Bound::Included(id) => id.get(),
+            Bound::Excluded(id) => id.get().saturating_sub(1),
+        };
+        if start < first {
+            let last = EntryId::new(first.get().saturating_sub(1));
+            return Err(Error::Gap { needed: start, first: Some(first), last });
+        }
+        let index = self.chain.iter().rposition(|segment| segment.first_id <= start.get());
+        let index = index.unwrap_or(0);
+        let done = end < start.get();
+        Ok(Entries {
+            reader: self,
+            current: None,
+            index,
+            start,
+            end,
+            mode,
+            done,
+            report: ReplayReport::default(),
+        })
+    }
+}
+
+/// Entries of a log, one after the other. Not an [`Iterator`], since each entry is lent until the next call.
+pub struct Entries<'r, D: Directory> {
+    reader: &'r mut RawWalReader<D>,
+    current: Option<SegmentReader<D::Reader>>,
+    /// The segment after the current one.
+    index: usize,
+    start: EntryId,
+    end: u64,
+    mode: ReadMode,
+    done: bool,
+    report: ReplayReport,
+}
+
+impl<D: Directory> Entries<'_, D> {
+    /// The next entry, or `None` at the end of the range or the log.
+    ///
+    /// After an error or `None` there are no more entries.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for damage; [`Error::TornTail`] in strict mode; [`Error::Gap`] if the log ends before the range begins;
+    /// [`Error::Limit`] for a record above the limit; what the directory reports.
+    #[inline]
+    #[expect(clippy::should_implement_trait, reason = "the entry is lent, which Iterator cannot")]
+    pub fn next(&mut self) -> Result<Option<RawEntry<'_>>, Error<D::Error>> {
+        if self.done {
+            return Ok(None);
+        }
+        self.done = true;
+        if !self.advance()? {
+            return Ok(None);
+        }
+        self.done = false;
+        let Some(current) = &self.current else { return Ok(None) };
+        let entry = current.entry();
+        self.report.entries = self.report.entries.wrapping_add(1);
+        self.report.last_id = Some(entry.id);
+        self.done = entry.id.get() >= self.end;
+        let segment = self.reader.chain.get(self.index.wrapping_sub(1));
+        let segment = segment.map_or(0, |segment| segment.number);
+        Ok(Some(RawEntry { id: entry.id, payload: entry.payload, segment, offset: entry.offset }))
+    }
+
+    /// What was found so far.
+    pub const fn report(&self) -> &ReplayReport {
+        &self.report
+    }
+
+    /// The file of a segment, for messages.
+    pub(super) fn segment_name(&self, number: u32) -> Result<NameBuf, Error<D::Error>> {
+        self.reader.settings.segment_name(number)
+    }
+
+    #[inline]
+    fn advance(&mut self) -> Result<bool, Error<D::Error>> {
+        loop {
+            if let Some(current) = &mut self.current {
+                while current.advance()? {
+                    if current.entry_id() >= self.start {
+                        return Ok(true);
+                    }
+                }
+                self.finish_segment()?;
+            }
+            if !self.open_next()? {
+                return Ok(false);
+            }
+        }
+    }
+
+    #[cold]
+    fn open_next(&mut self) -> Result<bool, Error<D::Error>> {
+        let Some(segment) = self.reader.chain.get(self.index).copied() else {
+            return self.end_of_log().map(|()| false);
+        };
+        let buffer = core::mem::take(&mut self.reader.buffer);
+        let reader = &self.reader;
+        let opened = open_segment(&reader.dir, &reader.settings, reader.log_id, &segment, buffer);
+        self.current = Some(opened?);
+        self.index = self.index.saturating_add(1);
+        Ok(true)
+    }
+
+    fn finish_segment(&mut self) -> Result<(), Error<D::Error>> {
+        let Some(segment) = self.reader.chain.get(self.index.wrapping_sub(1)) else {
+            return Ok(());
+        };
+        let Some(current) = self.current.take() else { return Ok(()) };
+        self.report.segments = self.report.segments.saturating_add(1);
+        let position = u64::from(current.cursor().position);
+        self.report.last_id =
+            EntryId::new(segment.first_id.saturating_add(position).saturating_sub(1));
+        let torn = current.ending().filter(|ending| ending.torn_bytes > 0).map(|ending| TornTail {
+            file: current.name().clone(),
+            offset: ending.cursor.offset,
+            bytes: ending.torn_bytes,
+        });
+        self.reader.buffer = current.into_buffer();
+        self.report.torn.clone_from(&torn);
+        match torn {
+            Some(TornTail { file, offset, bytes }) if self.mode == ReadMode::Strict => {
+                Err(Error::TornTail { file, offset, bytes, last_id: self.report.last_id })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A range that begins beyond the next id asks for what is not there.
+    fn end_of_log(&self) -> Result<(), Error<D::Error>> {
+        let last = self.report.last_id;
+        let next = last.map_or(self.reader.first_entry_id().get(), |id| id.get().saturating_add(1));
+        if self.start.get() > next {
+            let first = Some(self.reader.first_entry_id());
+            return Err(Error::Gap { needed: self.start, first, last });
+        }
+        Ok(())
+    }
+}
+
+impl<D: Directory> Drop for Entries<'_, D> {
+    fn drop(&mut self) {
+        if let Some(current) = self.current.take() {
+            self.reader.buffer = current.into_buffer();
+        }
+    }
+}
+
+impl<D: Directory> fmt::Debug for RawWalReader<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawWalReader")
+            .field("log_id", &self.log_id)
+            .field("segments", &self.chain)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<D: Directory> fmt::Debug for Entries<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entries").field("report", &self.report).finish_non_exhaustive()
+    }
+}

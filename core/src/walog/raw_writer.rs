@@ -1,0 +1,555 @@
+//! The writer of a log of raw records: opening, appending, barriers.
+//!
+//! Must never change a byte that it wrote, acknowledge anything after a failure, or allocate in an append.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::EntryId;
+use crate::bytes::control::Control;
+use crate::bytes::frame::{Codec, HEADER_BYTES, Header};
+use crate::durable::Durable;
+use crate::error::{Context as _, Error, Limit, Operation};
+use crate::storage::{Directory, Locking, NameBuf};
+
+use super::chain::Segment;
+use super::discover::{Discovered, Purpose, discover};
+use super::hooks::{Event, Hooks};
+use super::ids::EntryIds;
+use super::options::{FlushPolicy, Settings, WalOptions};
+use super::tail::Tail;
+
+/// Writes a log of raw byte records. [`WalWriter`](super::WalWriter) is its typed form; the two can be used on the same log.
+///
+/// **Durability.** [`append`](Self::append) buffers, [`flush`](Self::flush) makes entries survive the process,
+/// [`flush_and_sync`](Self::flush_and_sync) makes them survive power loss. After a failed write, flush, sync or create the writer is poisoned: every later
+/// call fails, and opening the log again is the way on.
+///
+/// Dropping a writer flushes what is buffered, as far as that succeeds, and releases the lock; [`close`](Self::close) tells whether it did.
+///
+/// ```
+/// use durability_core::ReadMode;
+/// use durability_core::storage::{MemoryDirectory, MemoryError};
+/// use durability_core::walog::{RawWalReader, RawWalWriter, WalOptions};
+/// let dir = MemoryDirectory::new();
+/// let mut wal = RawWalWriter::open(dir.clone(), WalOptions::new())?;
+/// wal.append(b"first")?;
+/// let durable = wal.flush_and_sync()?;
+/// assert_eq!(durable.through().map(u64::from), Some(1));
+///
+/// let mut reader = RawWalReader::open(dir, WalOptions::new())?;
+/// let mut entries = reader.entries(ReadMode::Strict)?;
+/// while let Some(entry) = entries.next()? {
+///     assert_eq!(entry.payload, b"first");
+/// }
+/// # Ok::<(), durability_core::Error<MemoryError>>(())
+/// ```
+pub struct RawWalWriter<D: Directory, H: Hooks = ()> {
+    pub(super) dir: D,
+    pub(super) settings: Settings,
+    pub(super) hooks: H,
+    pub(super) log_id: u64,
+    /// The log's segments; the last is the tail.
+    pub(super) chain: Vec<Segment>,
+    pub(super) tail: Tail<D::Appender>,
+    /// The oldest live segment, as the next header will say.
+    pub(super) oldest: u32,
+    /// The highest number that a segment's file ever had, as far as is known.
+    pub(super) highest: u32,
+    pub(super) next_id: EntryId,
+    pub(super) durable_through: Option<EntryId>,
+    unflushed_entries: u32,
+    pub(super) poisoned: bool,
+    _lock: D::Lock,
+}
+
+/// What to do with a log that is, or is not, there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    New,
+    Resume,
+}
+
+impl<D: Directory> RawWalWriter<D> {
+    /// Makes a new log. See [`WalWriter::new`](super::WalWriter::new).
+    ///
+    /// # Errors
+    /// [`Error::Exists`] if there are segments, and all of [`open`](Self::open).
+    pub fn new(dir: D, options: WalOptions) -> Result<Self, Error<D::Error>> {
+        Self::new_with(dir, options, ())
+    }
+
+    /// Goes on with a log, or begins it in an empty directory. See [`WalWriter::resume`](super::WalWriter::resume).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn resume(dir: D, options: WalOptions) -> Result<Self, Error<D::Error>> {
+        Self::open_with(dir, options, ())
+    }
+
+    /// Goes on with a log, or begins it. See [`WalWriter::open`](super::WalWriter::open).
+    ///
+    /// # Errors
+    /// [`Error::Held`] if there is another writer, [`Error::Corrupt`] and [`Error::Newer`] if the log cannot be trusted or read,
+    /// [`Error::BadOption`], [`Error::Name`], [`Error::Limit`], and what the directory reports.
+    pub fn open(dir: D, options: WalOptions) -> Result<Self, Error<D::Error>> {
+        Self::open_with(dir, options, ())
+    }
+}
+
+impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
+    /// [`new`](RawWalWriter::new), with hooks.
+    ///
+    /// # Errors
+    /// As [`new`](RawWalWriter::new).
+    pub fn new_with(dir: D, options: WalOptions, hooks: H) -> Result<Self, Error<D::Error>> {
+        Self::start(dir, &options, hooks, Start::New)
+    }
+
+    /// [`open`](RawWalWriter::open), with hooks.
+    ///
+    /// # Errors
+    /// As [`open`](RawWalWriter::open).
+    pub fn open_with(dir: D, options: WalOptions, hooks: H) -> Result<Self, Error<D::Error>> {
+        Self::start(dir, &options, hooks, Start::Resume)
+    }
+
+    fn start(
+        dir: D,
+        options: &WalOptions,
+        hooks: H,
+        start: Start,
+    ) -> Result<Self, Error<D::Error>> {
+        let settings = options.check(&dir.capabilities())?;
+        let lock = lock(&dir, &settings)?;
+        let mut buffer = Vec::new();
+        if start == Start::New
+            && let Some(&number) = super::discover::list(&dir, &settings)?.first()
+        {
+            return Err(Error::Exists { file: settings.segment_name(number)? });
+        }
+        let found = discover(&dir, &settings, Purpose::Write, &mut buffer)?;
+        let mut wal = Self {
+            log_id: found.log_id,
+            chain: Vec::new(),
+            tail: Tail::absent(),
+            oldest: found.oldest,
+            highest: found.observed.last().map_or(0, |seen| seen.number),
+            next_id: settings.first_id,
+            durable_through: None,
+            unflushed_entries: 0,
+            poisoned: false,
+            _lock: lock,
+            dir,
+            settings,
+            hooks,
+        };
+        wal.adopt(found, buffer)?;
+        Ok(wal)
+    }
+
+    /// Takes over what was found: the log goes on behind it.
+    fn adopt(&mut self, found: Discovered, buffer: Vec<u8>) -> Result<(), Error<D::Error>> {
+        self.tail.keep_buffer(buffer);
+        let (Some(segment), Some((ending, marks))) = (found.chain.last().copied(), found.end)
+        else {
+            let unfinished = found.observed.iter().map(|seen| seen.number).collect();
+            return self.begin(unfinished);
+        };
+        self.chain = found.chain;
+        let next = segment.first_id.saturating_add(u64::from(ending.cursor.position));
+        self.next_id = EntryId::new(next).unwrap_or(EntryId::FIRST);
+        self.durable_through = EntryId::new(next.saturating_sub(1));
+        self.tail.adopt(ending.cursor, marks.closed);
+        if ending.torn_bytes > 0 {
+            // The torn tail is repaired by a new segment that says where this one ends. crash: the header is there or not; without it, the
+            // next open sees the same tail.
+            self.begin_segment(self.next_id, self.oldest)?;
+            self.tail.flush()?;
+        }
+        let dead = found.observed.iter().map(|seen| seen.number);
+        let dead: Vec<u32> = dead.filter(|&number| self.is_dead(number)).collect();
+        // crash: a dead segment that is still there, or comes back, is as dead as before.
+        for number in dead {
+            self.delete(number)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the first segment. Nothing may stand in it before its header is durable: there is no other segment to tell the log's id.
+    fn begin(&mut self, unfinished: Vec<u32>) -> Result<(), Error<D::Error>> {
+        self.log_id = self.settings.log_id.unwrap_or_else(|| self.dir.nonce());
+        let oldest = self.next_number()?;
+        self.durable_through = EntryId::new(self.next_id.get().saturating_sub(1));
+        self.begin_segment(self.next_id, oldest)?;
+        self.oldest = oldest;
+        self.sync_tail()?; // crash: before it, a header that is torn and nothing behind it; the next open begins anew
+        for number in unfinished {
+            self.delete(number)?;
+        }
+        Ok(())
+    }
+
+    /// The id of the last entry, durable or not; `None` before the first. It survives that the entry is pruned.
+    pub fn last_entry_id(&self) -> Option<EntryId> {
+        EntryId::new(self.next_id.get().saturating_sub(1))
+    }
+
+    /// The id that the next entry will have.
+    pub const fn next_entry_id(&self) -> EntryId {
+        self.next_id
+    }
+
+    /// The first entry that is still there, or, in an empty log, the next id.
+    pub fn first_entry_id(&self) -> EntryId {
+        let first = self.chain.first().and_then(|segment| EntryId::new(segment.first_id));
+        first.unwrap_or(self.next_id)
+    }
+
+    /// How many entries are there.
+    pub fn entry_count(&self) -> u64 {
+        self.next_id.get().saturating_sub(self.first_entry_id().get())
+    }
+
+    /// The last entry that is known to survive power loss.
+    pub const fn durable_through(&self) -> Option<EntryId> {
+        self.durable_through
+    }
+
+    /// The id that the log got when it was made.
+    pub const fn log_id(&self) -> u64 {
+        self.log_id
+    }
+
+    /// The directory.
+    pub const fn directory(&self) -> &D {
+        &self.dir
+    }
+
+    /// The hooks.
+    pub const fn hooks(&self) -> &H {
+        &self.hooks
+    }
+
+    /// The hooks, to change them.
+    pub const fn hooks_mut(&mut self) -> &mut H {
+        &mut self.hooks
+    }
+
+    /// Appends a record to the buffer.
+    ///
+    /// **Durability.** None yet. After `Err` of any kind but [`Error::Limit`] the record may or may not survive, and the writer is
+    /// poisoned.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] for a record that is too large, without effect; [`Error::Poisoned`]; what the directory reports if the buffer had
+    /// to be written out or the segment rotated.
+    #[inline]
+    pub fn append(&mut self, payload: &[u8]) -> Result<EntryId, Error<D::Error>> {
+        let payload_bytes = self.check_record(payload.len() as u64)?;
+        self.check()?;
+        self.poisoned = true;
+        self.make_room(self.frame_bytes(payload_bytes))?;
+        let id = self.append_entry(payload, false)?;
+        self.policy()?;
+        self.poisoned = false;
+        Ok(id)
+    }
+
+    /// Appends records that are all visible after a crash or none, and flushes once.
+    ///
+    /// All of them stand in one segment. An empty batch does nothing.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] for a batch or record that is too large, without effect; otherwise as [`append`](Self::append).
+    pub fn append_batch<P: AsRef<[u8]>>(
+        &mut self,
+        payloads: &[P],
+    ) -> Result<EntryIds, Error<D::Error>> {
+        self.check()?;
+        let mut bytes = 0_u64;
+        for payload in payloads {
+            let payload_bytes = self.check_record(payload.as_ref().len() as u64)?;
+            bytes = bytes.saturating_add(self.frame_bytes(payload_bytes));
+        }
+        let count = self.check_batch(payloads.len() as u64, bytes)?;
+        let ids = EntryIds::new(self.next_id, count);
+        if count == 0 {
+            return Ok(ids);
+        }
+        self.poisoned = true;
+        self.make_room(bytes)?;
+        for (index, payload) in payloads.iter().enumerate() {
+            self.append_entry(payload.as_ref(), index.saturating_add(1) < payloads.len())?;
+        }
+        self.poisoned = false;
+        self.flush()?;
+        Ok(ids)
+    }
+
+    /// Hands everything appended so far to the system: it survives the end of the process, not power loss.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`], and what the directory reports, which poisons the writer.
+    pub fn flush(&mut self) -> Result<(), Error<D::Error>> {
+        self.check()?;
+        self.poisoned = true;
+        self.tail.flush()?;
+        self.unflushed_entries = 0;
+        self.poisoned = false;
+        let through = self.last_entry_id();
+        self.hooks.on(Event::Flushed { through });
+        Ok(())
+    }
+
+    /// Makes everything appended so far survive power loss: one write and one data sync, or neither if nothing was appended since the
+    /// last time. The first in a new segment syncs the folder too.
+    ///
+    /// **Durability.** After `Ok`, all entries up to the returned one. After `Err`, what was durable before, and any part of the rest.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`], and what the directory reports, which poisons the writer.
+    pub fn flush_and_sync(&mut self) -> Result<Durable, Error<D::Error>> {
+        self.check()?;
+        self.poisoned = true;
+        let synced = self.sync_tail()?;
+        if synced && self.settings.mark_after_sync {
+            self.append_mark()?;
+        }
+        self.poisoned = false;
+        Ok(Durable::new(self.durable_through))
+    }
+
+    /// Makes everything durable, writes down that the log was closed, gives back reserved room and releases the lock.
+    ///
+    /// # Errors
+    /// As [`flush_and_sync`](Self::flush_and_sync). The lock is released in any case.
+    pub fn close(mut self) -> Result<(), Error<D::Error>> {
+        self.check()?;
+        self.poisoned = true;
+        self.sync_tail()?;
+        if self.tail.is_open() && !self.tail.closed() {
+            let bytes = self.frame_bytes(Control::Close.encode().1 as u64);
+            if self.fits_file(bytes) {
+                self.append_control(Control::Close)?;
+                // crash: without the close frame the log ends as it does after any crash
+                self.tail.flush()?;
+            }
+        }
+        self.tail.trim()?;
+        self.poisoned = false;
+        Ok(())
+    }
+
+    /// Flushes, and opens a reader of the same log. It sees what was appended until now.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush) and [`RawWalReader::open`](super::RawWalReader::open).
+    pub fn reader(&mut self) -> Result<super::RawWalReader<&D>, Error<D::Error>> {
+        self.flush()?;
+        Ok(super::RawWalReader::beside(&self.dir, &self.settings, self.log_id, &self.chain))
+    }
+
+    /// Whether the open tail takes that many bytes without rotating.
+    #[inline]
+    pub(super) fn has_room(&self, bytes: u64) -> bool {
+        let end = self.tail.offset().saturating_add(bytes);
+        end <= self.settings.segment_bytes && self.settings.segment_age_ms_max.is_none()
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error<D::Error>> {
+        if self.poisoned { Err(Error::Poisoned { file: self.tail_name()? }) } else { Ok(()) }
+    }
+
+    fn tail_name(&self) -> Result<NameBuf, Error<D::Error>> {
+        match self.chain.last() {
+            Some(segment) => self.settings.segment_name(segment.number),
+            None => self.settings.lock_name(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn codec(&self) -> Codec {
+        self.tail.codec()
+    }
+
+    #[inline]
+    pub(super) fn frame_bytes(&self, payload_bytes: u64) -> u64 {
+        let alignment = u64::from(self.settings.alignment);
+        (payload_bytes + HEADER_BYTES as u64).next_multiple_of(alignment)
+    }
+
+    #[inline]
+    pub(super) fn check_record(&self, found: u64) -> Result<u64, Error<D::Error>> {
+        let limit = u64::from(self.settings.record_bytes_max);
+        if found > limit {
+            return Err(Error::Limit { what: Limit::RecordBytes, found, limit });
+        }
+        self.check_segment(self.frame_bytes(found))?;
+        Ok(found)
+    }
+
+    pub(super) fn check_batch(&self, entries: u64, bytes: u64) -> Result<u32, Error<D::Error>> {
+        let limit = u64::from(self.settings.batch_entries_max);
+        if entries > limit {
+            return Err(Error::Limit { what: Limit::BatchEntries, found: entries, limit });
+        }
+        let limit = self.settings.batch_bytes_max;
+        if bytes > limit {
+            return Err(Error::Limit { what: Limit::BatchBytes, found: bytes, limit });
+        }
+        self.check_segment(bytes)?;
+        Ok(entries as u32)
+    }
+
+    /// Whether frames fit into a segment that holds nothing else.
+    #[inline]
+    fn check_segment(&self, bytes: u64) -> Result<(), Error<D::Error>> {
+        let limit = self.settings.file_bytes_max;
+        let found = bytes.saturating_add(self.settings.header_bytes);
+        if found > limit {
+            return Err(Error::Limit { what: Limit::FileBytes, found, limit });
+        }
+        Ok(())
+    }
+
+    /// Sees to it that the tail is open and takes that many bytes of frames.
+    #[inline]
+    pub(super) fn make_room(&mut self, bytes: u64) -> Result<(), Error<D::Error>> {
+        if self.tail.is_open() && self.has_room(bytes) {
+            return Ok(());
+        }
+        self.make_room_slowly(bytes)
+    }
+
+    #[cold]
+    fn make_room_slowly(&mut self, bytes: u64) -> Result<(), Error<D::Error>> {
+        self.open_tail()?;
+        let end = self.tail.offset().saturating_add(bytes);
+        let position = u64::from(self.tail.position()).saturating_add(bytes / HEADER_BYTES as u64);
+        let created = self.chain.last().map_or(0, |segment| segment.created_ms);
+        let old = self
+            .settings
+            .segment_age_ms_max
+            .is_some_and(|age| self.hooks.now_ms().saturating_sub(created) >= age);
+        let full = end > self.settings.segment_bytes || position > u64::from(u32::MAX - 1);
+        if (full || old) && self.tail.position() > 0 || end > self.settings.file_bytes_max {
+            self.rotate()?;
+        }
+        Ok(())
+    }
+
+    /// Whether a control frame still fits the tail.
+    pub(super) fn fits_file(&self, bytes: u64) -> bool {
+        self.tail.offset().saturating_add(bytes) <= self.settings.file_bytes_max
+    }
+
+    #[inline]
+    fn append_entry(&mut self, payload: &[u8], more: bool) -> Result<EntryId, Error<D::Error>> {
+        let flags = self.tail.flags(false, more);
+        let position = self.tail.position().saturating_add(1);
+        let codec = self.codec();
+        let header = self.tail.sink()?.append(codec, flags, position, payload)?;
+        Ok(self.appended(&header))
+    }
+
+    /// Books an entry whose frame is in the buffer.
+    #[inline]
+    pub(super) fn appended(&mut self, header: &Header) -> EntryId {
+        self.tail.appended(header);
+        let id = self.next_id;
+        self.next_id = EntryId::new(id.get().wrapping_add(1)).unwrap_or(EntryId::LAST);
+        self.unflushed_entries = self.unflushed_entries.saturating_add(1);
+        self.hooks.on(Event::Appended { id, bytes: header.payload_bytes });
+        id
+    }
+
+    pub(super) fn append_control(&mut self, control: Control) -> Result<(), Error<D::Error>> {
+        let (bytes, length) = control.encode();
+        let flags = self.tail.flags(true, false);
+        let (codec, position) = (self.codec(), self.tail.position());
+        let payload = bytes.get(..length).unwrap_or_default();
+        let header = self.tail.sink()?.append(codec, flags, position, payload)?;
+        self.tail.appended(&header);
+        if control == Control::Close {
+            self.tail.set_closed();
+        }
+        Ok(())
+    }
+
+    /// A carrier of the *synced* flag, handed to the system and not synced itself.
+    pub(super) fn append_mark(&mut self) -> Result<(), Error<D::Error>> {
+        let bytes = self.frame_bytes(Control::Mark.encode().1 as u64);
+        if self.fits_file(bytes) {
+            self.append_control(Control::Mark)?;
+            self.tail.flush()?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn policy(&mut self) -> Result<(), Error<D::Error>> {
+        let due = match self.settings.flush_policy {
+            FlushPolicy::Manual => false,
+            FlushPolicy::EveryAppend => true,
+            FlushPolicy::EveryEntries(count) => self.unflushed_entries >= count,
+            FlushPolicy::EveryBytes(bytes) => self.tail.buffered() >= bytes as usize,
+        };
+        if due {
+            self.poisoned = false;
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Syncs the tail and, the first time, its name. Tells whether there was anything to sync.
+    pub(super) fn sync_tail(&mut self) -> Result<bool, Error<D::Error>> {
+        let through = self.last_entry_id();
+        if !self.tail.needs_sync() {
+            self.durable_through = through;
+            return Ok(false);
+        }
+        self.hooks.on(Event::Syncing);
+        self.tail.sync()?;
+        if !self.tail.name_synced() {
+            // crash: the bytes are durable and the name may be lost with them; nothing was acknowledged yet
+            let lock = self.settings.lock_name()?;
+            self.dir.sync_dir(self.settings.folder()).on(Operation::SyncDir, &lock)?;
+            self.tail.set_name_synced();
+        }
+        self.tail.set_all_durable();
+        self.unflushed_entries = 0;
+        self.durable_through = through;
+        self.hooks.on(Event::Synced { through });
+        Ok(true)
+    }
+}
+
+impl<D: Directory, H: Hooks> fmt::Debug for RawWalWriter<D, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawWalWriter")
+            .field("log_id", &self.log_id)
+            .field("next_id", &self.next_id)
+            .field("durable_through", &self.durable_through)
+            .field("segments", &self.chain)
+            .field("poisoned", &self.poisoned)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<D: Directory, H: Hooks> Drop for RawWalWriter<D, H> {
+    fn drop(&mut self) {
+        // Best effort, like any buffered writer: `close` is the way to know.
+        if !self.poisoned && self.tail.is_open() {
+            let _ignored = self.tail.flush();
+        }
+    }
+}
+
+fn lock<D: Directory>(dir: &D, settings: &Settings) -> Result<D::Lock, Error<D::Error>> {
+    let file = settings.lock_name()?;
+    match dir.lock(file.as_name()).on(Operation::Lock, &file)? {
+        Locking::Acquired(lock) => Ok(lock),
+        Locking::Held { holder } => Err(Error::Held { file, holder }),
+    }
+}

@@ -1,0 +1,297 @@
+//! The entries of one segment: batches whole or not at all, and the decision where the segment ends.
+//!
+//! FORMAT.md, "Where a WAL ends", rules 3 to 5. Must never show an entry that a later look could take back.
+
+use alloc::vec::Vec;
+
+use crate::EntryId;
+use crate::bytes::control::{BadControl, Control};
+use crate::bytes::crc::Crc;
+use crate::bytes::frame::Codec;
+use crate::bytes::header::segment_salt;
+use crate::error::{Corruption, CorruptionKind, Error};
+use crate::file::frames::{Bad, BadKind, Cursor, Frame, Frames, Next};
+use crate::file::window::Window;
+use crate::storage::{NameBuf, ReadFile, StoreError};
+
+use super::chain::{Sealed, Segment};
+use super::options::Settings;
+
+/// Reads one segment.
+#[derive(Debug)]
+pub(crate) struct SegmentReader<R> {
+    frames: Frames<R>,
+    first_id: u64,
+    sealed: Option<Sealed>,
+    /// Frames that begin below it belong to batches whose end was seen.
+    committed: u64,
+    marks: Marks,
+    ending: Option<Ending>,
+    current: Current,
+}
+
+/// What the control frames of a segment said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    /// The oldest live segment, by its prune frames; 0 without one.
+    pub(crate) oldest: u32,
+    /// The last frame is a close frame.
+    pub(crate) closed: bool,
+}
+
+/// Where a segment ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ending {
+    pub(crate) cursor: Cursor,
+    /// Bytes behind it that are not blank, or of a batch that never ended.
+    pub(crate) torn_bytes: u64,
+}
+
+/// An entry, lent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) id: EntryId,
+    pub(crate) offset: u64,
+    pub(crate) payload: &'a [u8],
+}
+
+/// Where the entry that was found last stands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Current {
+    offset: u64,
+    position: u32,
+    payload_bytes: usize,
+}
+
+/// What became of the frame at the cursor.
+enum Step {
+    Entry,
+    Passed,
+    End,
+}
+
+/// The frames of a segment of this log, from the first one on.
+pub(crate) fn frames<R>(
+    file: R,
+    name: NameBuf,
+    buffer: Vec<u8>,
+    settings: &Settings,
+    log_id: u64,
+    segment: &Segment,
+) -> Result<Frames<R>, Error<R::Error>>
+where
+    R: ReadFile,
+    R::Error: StoreError,
+{
+    let crc = Crc::detect();
+    let codec = Codec::new(crc, segment_salt(crc, log_id, segment.number), segment.alignment);
+    let window = Window::new(file, name, buffer, settings.read_bytes)?;
+    let first_frame = codec.align(crate::bytes::header::SEGMENT_HEADER_BYTES as u64);
+    Ok(Frames::new(window, codec, first_frame, settings.record_bytes_max))
+}
+
+impl<R> SegmentReader<R>
+where
+    R: ReadFile,
+    R::Error: StoreError,
+{
+    pub(crate) fn new(frames: Frames<R>, segment: &Segment) -> Self {
+        Self {
+            frames,
+            first_id: segment.first_id,
+            sealed: segment.sealed,
+            committed: 0,
+            marks: Marks::default(),
+            ending: None,
+            current: Current::default(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &NameBuf {
+        self.frames.name()
+    }
+
+    pub(crate) const fn marks(&self) -> Marks {
+        self.marks
+    }
+
+    /// Where the segment ended, once it has.
+    pub(crate) const fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
+    /// The place behind the entry that was shown last.
+    pub(crate) const fn cursor(&self) -> Cursor {
+        self.frames.cursor()
+    }
+
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.frames.into_window().into_buffer()
+    }
+
+    /// Goes to the next entry; `false` at the segment's end.
+    #[inline]
+    pub(crate) fn advance(&mut self) -> Result<bool, Error<R::Error>> {
+        loop {
+            match self.step()? {
+                Step::Entry => return Ok(true),
+                Step::Passed => {}
+                Step::End => return Ok(false),
+            }
+        }
+    }
+
+    /// The entry that [`advance`](Self::advance) went to.
+    #[inline]
+    pub(crate) fn entry(&self) -> Entry<'_> {
+        let Current { offset, position, payload_bytes } = self.current;
+        let payload_at = offset.wrapping_add(crate::bytes::frame::HEADER_BYTES as u64);
+        let payload = self.frames.held(payload_at).get(..payload_bytes).unwrap_or_default();
+        Entry { id: self.id(position), offset, payload }
+    }
+
+    /// The id of the entry that [`advance`](Self::advance) went to.
+    #[inline]
+    pub(crate) fn entry_id(&self) -> EntryId {
+        self.id(self.current.position)
+    }
+
+    #[inline]
+    fn id(&self, position: u32) -> EntryId {
+        // The chain check has bounded the first id, so the sum is neither 0 nor too large.
+        let number = self.first_id.wrapping_add(u64::from(position)).wrapping_sub(1);
+        EntryId::new(number).unwrap_or(EntryId::FIRST)
+    }
+
+    fn next_id(&self) -> Option<EntryId> {
+        Some(self.id(self.frames.cursor().position.saturating_add(1)))
+    }
+
+    #[inline]
+    fn step(&mut self) -> Result<Step, Error<R::Error>> {
+        let before = self.frames.cursor();
+        if let Some(sealed) = self.sealed
+            && before.offset >= sealed.end
+        {
+            return self.end_sealed(sealed);
+        }
+        let (flags, control) = match self.frames.next()? {
+            Next::Bad(bad) => return self.end(bad, before),
+            Next::Frame(frame) => {
+                self.current = Current {
+                    offset: frame.offset,
+                    position: frame.position,
+                    payload_bytes: frame.payload.len(),
+                };
+                (frame.flags, if frame.flags.control { Some(control(&frame)) } else { None })
+            }
+        };
+        if let Some(control) = control {
+            self.obey(control, flags.synced)?;
+            return Ok(Step::Passed);
+        }
+        self.marks.closed = false;
+        if flags.more && before.offset >= self.committed {
+            self.find_batch_end(before)?;
+            return Ok(if self.ending.is_some() { Step::End } else { Step::Passed });
+        }
+        Ok(Step::Entry)
+    }
+
+    /// Reads ahead to the last frame of a batch, and goes back to its first.
+    fn find_batch_end(&mut self, start: Cursor) -> Result<(), Error<R::Error>> {
+        loop {
+            let here = self.frames.cursor();
+            if let Some(sealed) = self.sealed
+                && here.offset >= sealed.end
+            {
+                // A suffix truncation may cut a batch; what is below the cut was whole before.
+                break;
+            }
+            match self.frames.next()? {
+                Next::Bad(bad) => {
+                    self.end(bad, start)?;
+                    return Ok(());
+                }
+                Next::Frame(frame) if frame.flags.control => {
+                    let (offset, file) = (frame.offset, self.name().clone());
+                    let (entry_id, kind) = (self.next_id(), CorruptionKind::Control);
+                    return Err(Corruption { file, offset, entry_id, kind }.into());
+                }
+                Next::Frame(frame) if frame.flags.more => {}
+                Next::Frame(_) => break,
+            }
+        }
+        self.committed = self.frames.cursor().offset;
+        self.frames.set_cursor(start);
+        Ok(())
+    }
+
+    fn obey(
+        &mut self,
+        control: Result<Control, BadControl>,
+        synced: bool,
+    ) -> Result<(), Error<R::Error>> {
+        self.marks.closed = false;
+        let offset = self.current.offset;
+        match control {
+            Ok(Control::Close) => self.marks.closed = synced,
+            Ok(Control::Prune { oldest }) => self.marks.oldest = self.marks.oldest.max(oldest),
+            Ok(Control::Mark | Control::Checkpoint { .. } | Control::Ignored) => {}
+            Err(BadControl::Newer(_)) => {
+                return Err(Error::NewerFrame { file: self.name().clone(), offset });
+            }
+            Ok(Control::Resume { .. } | Control::End { .. }) | Err(BadControl::Length) => {
+                let (entry_id, kind) = (self.next_id(), CorruptionKind::Control);
+                let file = self.name().clone();
+                return Err(Corruption { file, offset, entry_id, kind }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// A sealed segment must be what its successor says.
+    fn end_sealed(&mut self, sealed: Sealed) -> Result<Step, Error<R::Error>> {
+        let cursor = self.frames.cursor();
+        let kind = if cursor.offset != sealed.end {
+            CorruptionKind::SealedEnd { expected: sealed.end, found: cursor.offset }
+        } else if cursor.position != sealed.entries {
+            let (expected, found) = (sealed.entries.into(), cursor.position.into());
+            CorruptionKind::SealedEntries { expected, found }
+        } else if cursor.checksum != sealed.checksum {
+            CorruptionKind::SealedChecksum { expected: sealed.checksum, found: cursor.checksum }
+        } else {
+            self.ending = Some(Ending { cursor, torn_bytes: 0 });
+            return Ok(Step::End);
+        };
+        let (file, entry_id) = (self.name().clone(), self.next_id());
+        Err(Corruption { file, offset: cursor.offset, entry_id, kind }.into())
+    }
+
+    /// The decision at a bad frame: damage, or the end. `start` is where a batch that is open began.
+    #[cold]
+    fn end(&mut self, bad: Bad, start: Cursor) -> Result<Step, Error<R::Error>> {
+        let entry_id = self.next_id();
+        let damage =
+            self.sealed.is_some() || matches!(bad.kind, BadKind::Newer | BadKind::Position { .. });
+        if damage {
+            return Err(bad.error(self.name(), entry_id));
+        }
+        let position = self.frames.cursor().position;
+        let behind = self.frames.search_synced(bad.search_from, position)?;
+        if behind.found.is_some() {
+            return Err(bad.error(self.name(), entry_id));
+        }
+        let file_end = self.frames.len()?;
+        let blank = bad.kind == BadKind::Blank && behind.written_end <= bad.offset;
+        let written_end = if blank { bad.offset } else { behind.written_end.min(file_end) };
+        self.frames.set_cursor(start);
+        let torn_bytes = written_end.saturating_sub(start.offset);
+        self.ending = Some(Ending { cursor: start, torn_bytes });
+        Ok(Step::End)
+    }
+}
+
+fn control(frame: &Frame<'_>) -> Result<Control, BadControl> {
+    Control::decode(frame.payload)
+}

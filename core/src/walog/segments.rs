@@ -1,0 +1,346 @@
+//! What the writer does with whole segments: beginning, sealing, pruning, truncating.
+//!
+//! Every protocol here is one header or one mark that is durable or not, and then deletions that change nothing.
+
+use alloc::vec::Vec;
+
+use crate::EntryId;
+use crate::bytes::control::Control;
+use crate::bytes::crc::Crc;
+use crate::bytes::frame::Codec;
+use crate::bytes::header::{Common, FileHeader as _, Previous, SegmentHeader, segment_salt};
+use crate::error::{Context as _, Error, Limit, Operation};
+use crate::file::frames::Cursor;
+use crate::file::sink::Sink;
+use crate::storage::Directory;
+
+use super::chain::{Sealed, Segment};
+use super::discover::{list, open_segment};
+use super::hooks::{Event, Hooks};
+use super::raw_writer::RawWalWriter;
+
+impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
+    /// The number of the next segment. No number is ever used twice.
+    pub(super) fn next_number(&self) -> Result<u32, Error<D::Error>> {
+        self.highest.checked_add(1).ok_or(Error::Limit {
+            what: Limit::FileNumbers,
+            found: u64::from(self.highest) + 1,
+            limit: u64::from(u32::MAX),
+        })
+    }
+
+    /// Opens the tail's file for appending, or begins a new segment where the directory cannot.
+    pub(super) fn open_tail(&mut self) -> Result<(), Error<D::Error>> {
+        if self.tail.is_open() {
+            return Ok(());
+        }
+        let Some(segment) = self.chain.last().copied() else {
+            return self.begin_segment(self.next_id, self.oldest);
+        };
+        if !self.settings.reopen || segment.alignment != self.settings.alignment {
+            return self.begin_segment(self.next_id, self.oldest);
+        }
+        let name = self.settings.segment_name(segment.number)?;
+        let offset = self.tail.offset();
+        let file = self.dir.reopen(name.as_name(), offset).on(Operation::Reopen, &name)?;
+        let file = file.ok_or_else(|| Error::Missing { file: name.clone() })?;
+        let sink = self.sink(file, name)?;
+        self.tail.attach(self.codec_of(&segment), sink);
+        Ok(())
+    }
+
+    fn sink(
+        &mut self,
+        file: D::Appender,
+        name: crate::storage::NameBuf,
+    ) -> Result<Sink<D::Appender>, Error<D::Error>> {
+        let buffer = self.tail.take_buffer();
+        Sink::new(file, name, buffer, self.settings.buffer_bytes, self.settings.granule)
+    }
+
+    fn codec_of(&self, segment: &Segment) -> Codec {
+        let crc = Crc::detect();
+        Codec::new(crc, segment_salt(crc, self.log_id, segment.number), segment.alignment)
+    }
+
+    /// Seals the tail where it ends and begins the next segment.
+    pub(super) fn rotate(&mut self) -> Result<(), Error<D::Error>> {
+        // The outgoing segment becomes durable before a header says that it is sealed: a sealed segment has no torn tail.
+        if self.tail.is_open() {
+            self.tail.trim()?;
+        }
+        self.sync_tail()?;
+        self.begin_segment(self.next_id, self.oldest)
+    }
+
+    /// Begins a segment behind the tail, which must be durable up to where it ends. The header waits in the buffer.
+    pub(super) fn begin_segment(
+        &mut self,
+        first_id: EntryId,
+        oldest: u32,
+    ) -> Result<(), Error<D::Error>> {
+        let previous = self.chain.last().map(|segment| Previous {
+            segment: segment.number,
+            end: self.tail.offset(),
+            checksum: self.tail.checksum(),
+        });
+        let cursor = Cursor {
+            offset: self.tail.offset(),
+            position: self.tail.position(),
+            checksum: self.tail.checksum(),
+        };
+        self.create_segment(first_id, oldest, previous)?;
+        if let Some(index) = self.chain.len().checked_sub(2)
+            && let Some(sealed) = self.chain.get_mut(index)
+        {
+            sealed.sealed = Some(Sealed {
+                end: cursor.offset,
+                checksum: cursor.checksum,
+                entries: cursor.position,
+            });
+        }
+        Ok(())
+    }
+
+    /// Creates a segment's file and puts its header into the buffer.
+    fn create_segment(
+        &mut self,
+        first_id: EntryId,
+        oldest: u32,
+        previous: Option<Previous>,
+    ) -> Result<(), Error<D::Error>> {
+        let number = self.next_number()?;
+        let limit = u64::from(self.settings.segments_max);
+        let found = self.chain.len() as u64 + 1;
+        if found > limit {
+            return Err(Error::Limit { what: Limit::Segments, found, limit });
+        }
+        let name = self.settings.segment_name(number)?;
+        let reserve = if self.settings.preallocate { self.settings.segment_bytes } else { 0 };
+        let file = self.dir.create(name.as_name(), reserve).on(Operation::Create, &name)?;
+        // crash: an empty file, which is an unfinished creation
+        self.highest = number;
+        let file = file.ok_or_else(|| Error::Exists { file: name.clone() })?;
+        let segment = Segment {
+            number,
+            alignment: self.settings.alignment,
+            first_id: first_id.get(),
+            created_ms: self.hooks.now_ms(),
+            sealed: None,
+        };
+        let header = SegmentHeader {
+            common: Common { alignment: segment.alignment, log_id: self.log_id },
+            segment: number,
+            oldest,
+            first_id: segment.first_id,
+            created_ms: segment.created_ms,
+            previous,
+        };
+        let codec = self.codec_of(&segment);
+        let mut sink = self.sink(file, name)?;
+        sink.put(&header.encode(codec.crc()))?;
+        sink.pad(codec)?;
+        self.tail.create(codec, sink);
+        self.chain.push(segment);
+        self.hooks.on(Event::Rotated { segment: number });
+        Ok(())
+    }
+
+    /// Whether a segment's file holds nothing of the log.
+    pub(super) fn is_dead(&self, number: u32) -> bool {
+        !self.chain.iter().any(|segment| segment.number == number)
+    }
+
+    pub(super) fn delete(&mut self, number: u32) -> Result<(), Error<D::Error>> {
+        self.hooks.on(Event::Deleting { segment: number });
+        let name = self.settings.segment_name(number)?;
+        self.dir.remove(name.as_name()).on(Operation::Remove, &name)
+    }
+
+    /// Deletes every file that holds nothing of the log, lowest first, and makes that durable.
+    fn sweep(&mut self) -> Result<(), Error<D::Error>> {
+        let dead: Vec<u32> = list(&self.dir, &self.settings)?;
+        let dead: Vec<u32> = dead.into_iter().filter(|&number| self.is_dead(number)).collect();
+        if dead.is_empty() {
+            return Ok(());
+        }
+        for number in dead {
+            self.delete(number)?; // crash: what is dead may stay, or come back, in any combination
+        }
+        let lock = self.settings.lock_name()?;
+        self.dir.sync_dir(self.settings.folder()).on(Operation::SyncDir, &lock)
+    }
+
+    /// Deletes the segments that hold only entries before `before`. The tail is never deleted.
+    ///
+    /// What stays begins at or before `before`: segments go whole or not at all.
+    ///
+    /// **Durability.** A mark is durable before the first file goes, so after a crash the log begins where it did, or later, and has no
+    /// hole. After `Ok` the deletions are durable, and everything appended before too.
+    ///
+    /// # Errors
+    /// [`Error::Gap`] if `before` is beyond the next id; [`Error::Poisoned`]; what the directory reports.
+    pub fn truncate_prefix(&mut self, before: EntryId) -> Result<(), Error<D::Error>> {
+        self.check()?;
+        self.check_id(before)?;
+        let covered = self.chain.windows(2).take_while(|pair| {
+            pair.get(1).is_some_and(|successor| successor.first_id <= before.get())
+        });
+        let covered = covered.count();
+        let Some(oldest) = self.chain.get(covered).map(|segment| segment.number) else {
+            return Ok(());
+        };
+        if covered == 0 {
+            return Ok(());
+        }
+        self.poisoned = true;
+        self.open_tail()?;
+        self.oldest = oldest;
+        let mark = Control::Prune { oldest };
+        if self.fits_file(self.frame_bytes(mark.encode().1 as u64)) {
+            self.append_control(mark)?;
+        } else {
+            self.rotate()?; // the new header is the mark
+        }
+        self.tail.demand_sync();
+        self.sync_tail()?; // crash: before it, all segments; after it, deleting goes on at the next open
+        self.chain.drain(..covered);
+        self.sweep()?;
+        self.poisoned = false;
+        Ok(())
+    }
+
+    /// Deletes entry `from` and all after it: the next entry gets the id `from`.
+    ///
+    /// **Durability.** One header decides: after a crash the log is as before or truncated. After `Ok` it is truncated for good, and all
+    /// that is left is durable.
+    ///
+    /// # Errors
+    /// [`Error::Gap`] if `from` is before the first entry or beyond the next id; [`Error::Corrupt`] if what is left does not verify up to `from`;
+    /// [`Error::Poisoned`]; what the directory reports.
+    pub fn truncate_suffix(&mut self, from: EntryId) -> Result<(), Error<D::Error>> {
+        self.check()?;
+        self.check_id(from)?;
+        let first = self.first_entry_id();
+        if from < first {
+            let last = self.last_entry_id();
+            return Err(Error::Gap { needed: from, first: Some(first), last });
+        }
+        if from == self.next_id {
+            return Ok(());
+        }
+        self.poisoned = true;
+        self.sync_tail()?;
+        self.tail.detach();
+        let kept = self.chain.iter().rposition(|segment| segment.first_id < from.get());
+        let Some(index) = kept else {
+            // Nothing is left: the new segment is the oldest.
+            let oldest = self.next_number()?;
+            self.restart(from, oldest, None, 0)?;
+            self.poisoned = false;
+            return Ok(());
+        };
+        if let Some(segment) = self.chain.get(index).copied() {
+            let cursor = self.find_cut(&segment, from)?;
+            let previous =
+                Previous { segment: segment.number, end: cursor.offset, checksum: cursor.checksum };
+            self.restart(from, self.oldest, Some(previous), index.saturating_add(1))?;
+            if let Some(cut) = self.chain.get_mut(index) {
+                let (end, checksum) = (cursor.offset, cursor.checksum);
+                cut.sealed = Some(Sealed { end, checksum, entries: cursor.position });
+            }
+        }
+        self.poisoned = false;
+        Ok(())
+    }
+
+    /// Deletes all entries. The next one gets the id that it would have had.
+    ///
+    /// **Durability.** As [`truncate_suffix`](Self::truncate_suffix).
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`], and what the directory reports.
+    pub fn truncate_to_empty(&mut self) -> Result<(), Error<D::Error>> {
+        self.check()?;
+        if self.entry_count() == 0 {
+            return Ok(());
+        }
+        self.poisoned = true;
+        self.sync_tail()?;
+        self.tail.detach();
+        let oldest = self.next_number()?;
+        self.restart(self.next_id, oldest, None, 0)?;
+        self.poisoned = false;
+        Ok(())
+    }
+
+    /// Begins a segment at `first_id` that leaves only the first `keep` segments alive, and makes that durable.
+    fn restart(
+        &mut self,
+        first_id: EntryId,
+        oldest: u32,
+        previous: Option<Previous>,
+        keep: usize,
+    ) -> Result<(), Error<D::Error>> {
+        let kept = self.chain.get(..keep).unwrap_or_default().to_vec();
+        self.create_segment(first_id, oldest, previous)?;
+        let tail = self.chain.last().copied();
+        self.next_id = first_id;
+        self.oldest = oldest;
+        self.sync_tail()?; // crash: before it, the log as it was; after it, the log as it shall be
+        self.chain = kept;
+        self.chain.extend(tail);
+        // Without the mark, damage to the new header would look like an unfinished creation, and the old entries would come back.
+        self.append_mark()?;
+        self.sweep()
+    }
+
+    /// The place behind the last entry before `from`, in the segment that holds it.
+    fn find_cut(&mut self, segment: &Segment, from: EntryId) -> Result<Cursor, Error<D::Error>> {
+        let entries = from.get().saturating_sub(segment.first_id);
+        let buffer = self.tail.take_buffer();
+        let mut reader = open_segment(&self.dir, &self.settings, self.log_id, segment, buffer)?;
+        let mut cursor = reader.cursor();
+        while u64::from(cursor.position) < entries {
+            if !reader.advance()? {
+                let (first, last) = (EntryId::new(segment.first_id), self.last_entry_id());
+                return Err(Error::Gap { needed: from, first, last });
+            }
+            cursor = reader.cursor();
+        }
+        self.tail.keep_buffer(reader.into_buffer());
+        Ok(cursor)
+    }
+
+    fn check_id(&self, id: EntryId) -> Result<(), Error<D::Error>> {
+        if id > self.next_id {
+            let (first, last) = (Some(self.first_entry_id()), self.last_entry_id());
+            return Err(Error::Gap { needed: id, first, last });
+        }
+        Ok(())
+    }
+
+    /// What segments the log has, oldest first.
+    pub fn segments(&self) -> impl Iterator<Item = super::SegmentRange> + '_ {
+        super::SegmentRange::all(&self.chain, self.next_id)
+    }
+
+    /// Writes down that a checkpoint is durable. It becomes durable itself with the next sync.
+    pub(crate) fn append_checkpoint(
+        &mut self,
+        generation: u32,
+        last_id: u64,
+    ) -> Result<(), Error<D::Error>> {
+        self.check()?;
+        self.poisoned = true;
+        self.open_tail()?;
+        let mark = Control::Checkpoint { generation, last_id };
+        if !self.fits_file(self.frame_bytes(mark.encode().1 as u64)) {
+            self.rotate()?;
+        }
+        self.append_control(mark)?;
+        self.tail.demand_sync();
+        self.poisoned = false;
+        Ok(())
+    }
+}

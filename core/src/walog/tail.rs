@@ -1,0 +1,201 @@
+//! The tail segment under a writer: its file, opened when it is first needed, and what is known of its frames.
+
+use alloc::vec::Vec;
+
+use crate::bytes::crc::Crc;
+use crate::bytes::frame::{Codec, Flags, Header};
+use crate::error::Error;
+use crate::file::frames::Cursor;
+use crate::file::sink::Sink;
+use crate::storage::{AppendFile, NameBuf, StoreError};
+
+/// The tail segment.
+#[derive(Debug)]
+pub(super) struct Tail<A> {
+    sink: Option<Sink<A>>,
+    /// Memory for the sink while there is none.
+    buffer: Vec<u8>,
+    codec: Codec,
+    /// Where the frames end while there is no sink.
+    offset: u64,
+    position: u32,
+    checksum: u32,
+    /// Everything in the file is durable: the next frame may say so.
+    all_durable: bool,
+    /// Bytes, or the name, wait for a sync.
+    needs_sync: bool,
+    name_synced: bool,
+    closed: bool,
+}
+
+impl<A> Tail<A>
+where
+    A: AppendFile,
+    A::Error: StoreError,
+{
+    pub(super) fn absent() -> Self {
+        Self {
+            sink: None,
+            buffer: Vec::new(),
+            codec: Codec::new(Crc::detect(), 0, 4),
+            offset: 0,
+            position: 0,
+            checksum: 0,
+            all_durable: false,
+            needs_sync: false,
+            name_synced: false,
+            closed: false,
+        }
+    }
+
+    pub(super) fn keep_buffer(&mut self, buffer: Vec<u8>) {
+        self.buffer = buffer;
+    }
+
+    /// Memory for the sink of the next file; what was in it must have been written out.
+    pub(super) fn take_buffer(&mut self) -> Vec<u8> {
+        match &mut self.sink {
+            Some(sink) => sink.take_buffer(),
+            None => core::mem::take(&mut self.buffer),
+        }
+    }
+
+    /// Takes over a segment that was scanned after it and its name were synced.
+    pub(super) fn adopt(&mut self, cursor: Cursor, closed: bool) {
+        self.sink = None;
+        self.offset = cursor.offset;
+        self.position = cursor.position;
+        self.checksum = cursor.checksum;
+        self.all_durable = true;
+        self.needs_sync = false;
+        self.name_synced = true;
+        self.closed = closed;
+    }
+
+    /// The file of an adopted segment is open for appending.
+    pub(super) fn attach(&mut self, codec: Codec, sink: Sink<A>) {
+        self.codec = codec;
+        self.sink = Some(sink);
+    }
+
+    /// A segment was created; its header is in the sink.
+    pub(super) fn create(&mut self, codec: Codec, sink: Sink<A>) {
+        self.attach(codec, sink);
+        self.position = 0;
+        self.checksum = 0;
+        self.all_durable = false;
+        self.needs_sync = true;
+        self.name_synced = false;
+        self.closed = false;
+    }
+
+    /// Closes the file; what was appended must have been written out.
+    pub(super) fn detach(&mut self) {
+        if let Some(mut sink) = self.sink.take() {
+            self.offset = sink.offset();
+            self.buffer = sink.take_buffer();
+        }
+    }
+
+    #[inline]
+    pub(super) const fn is_open(&self) -> bool {
+        self.sink.is_some()
+    }
+
+    #[inline]
+    pub(super) fn sink(&mut self) -> Result<&mut Sink<A>, Error<A::Error>> {
+        self.sink.as_mut().ok_or_else(not_open)
+    }
+
+    #[inline]
+    pub(super) const fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// Where the next frame goes.
+    #[inline]
+    pub(super) fn offset(&self) -> u64 {
+        self.sink.as_ref().map_or(self.offset, Sink::offset)
+    }
+
+    /// Entries in the segment.
+    #[inline]
+    pub(super) const fn position(&self) -> u32 {
+        self.position
+    }
+
+    /// Payload checksum of the last frame.
+    pub(super) const fn checksum(&self) -> u32 {
+        self.checksum
+    }
+
+    pub(super) fn buffered(&self) -> usize {
+        self.sink.as_ref().map_or(0, Sink::buffered)
+    }
+
+    pub(super) const fn closed(&self) -> bool {
+        self.closed
+    }
+
+    pub(super) const fn set_closed(&mut self) {
+        self.closed = true;
+    }
+
+    pub(super) const fn needs_sync(&self) -> bool {
+        self.needs_sync
+    }
+
+    pub(super) const fn name_synced(&self) -> bool {
+        self.name_synced
+    }
+
+    pub(super) const fn set_name_synced(&mut self) {
+        self.name_synced = true;
+    }
+
+    /// The sync of everything in the file has returned.
+    pub(super) const fn set_all_durable(&mut self) {
+        self.all_durable = true;
+        self.needs_sync = false;
+    }
+
+    /// The flags of the next frame.
+    #[inline]
+    pub(super) const fn flags(&self, control: bool, more: bool) -> Flags {
+        Flags { synced: self.all_durable, control, more }
+    }
+
+    /// A frame was appended.
+    #[inline]
+    pub(super) fn appended(&mut self, header: &Header) {
+        self.position = header.position;
+        self.checksum = header.payload_checksum;
+        self.all_durable = false;
+        // A control frame alone needs no sync: what it says is either synced by whoever relies on it, or a mere hint.
+        self.needs_sync |= !header.flags.control;
+        self.closed = false;
+    }
+
+    /// The next sync must reach the medium, whatever was appended.
+    pub(super) const fn demand_sync(&mut self) {
+        self.needs_sync = true;
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), Error<A::Error>> {
+        self.sink.as_mut().map_or(Ok(()), Sink::flush)
+    }
+
+    pub(super) fn sync(&mut self) -> Result<(), Error<A::Error>> {
+        self.sink()?.sync()
+    }
+
+    pub(super) fn trim(&mut self) -> Result<(), Error<A::Error>> {
+        self.sink.as_mut().map_or(Ok(()), Sink::trim)
+    }
+}
+
+/// The tail is opened before anything is done with it; reached only by a mistake here.
+fn not_open<E: StoreError>() -> Error<E> {
+    debug_assert!(false, "the tail is opened before it is used");
+    Error::Poisoned { file: NameBuf::unnamed() }
+}
