@@ -1,5 +1,6 @@
 //! Crash-consistent persistence primitives for `no_std`.
 #![no_std]
+#![deny(unsafe_code)] // one exception, with its proof: bytes/crc/hardware.rs
 
 extern crate alloc;
 #[cfg(test)]
@@ -13,9 +14,9 @@ mod mode;
 pub mod storage;
 pub mod walog;
 
+pub use bytes::crc::crc32c;
 pub use bytes::id::EntryId;
 pub use durable::Durable;
-pub use error::{Corruption, CorruptionKind, Error, Limit, Operation};
-
 pub use embedded_io;
+pub use error::{Corruption, CorruptionKind, Error, Limit, Operation};
 pub use mode::ReadMode;
