@@ -1,0 +1,42 @@
+//! How an [`FsDirectory`](super::FsDirectory) behaves, chosen once at opening.
+
+/// How an [`FsDirectory`](super::FsDirectory) behaves.
+///
+/// ```
+/// use durability::storage::FsOptions;
+/// let options = FsOptions::new().with_preallocation(false);
+/// assert!(!options.preallocation());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FsOptions {
+    preallocation: bool,
+}
+
+impl FsOptions {
+    /// The defaults: preallocation on.
+    pub const fn new() -> Self {
+        Self { preallocation: true }
+    }
+
+    /// Whether files created with bytes to reserve are filled with zeros and synced at once; `true` by default.
+    ///
+    /// A later sync of an append within those bytes has no metadata to write: the size is known, and the blocks are allocated and marked
+    /// as written. That makes it about twice as fast on most file systems, for one write of the reserved bytes at
+    /// creation. Switch it off on file systems that copy on write, where overwriting allocates all the same.
+    #[must_use]
+    pub const fn with_preallocation(mut self, on: bool) -> Self {
+        self.preallocation = on;
+        self
+    }
+
+    /// See [`with_preallocation`](Self::with_preallocation).
+    pub const fn preallocation(&self) -> bool {
+        self.preallocation
+    }
+}
+
+impl Default for FsOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
