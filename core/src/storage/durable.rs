@@ -262,6 +262,7 @@ mod tests {
             format!("{own}.x"),
             own.to_uppercase(),
             own.replace('-', "_"),
+            own.trim_end_matches('7').to_string(),
             format!("sub/{own}"),
             other,
         ];

@@ -20,9 +20,10 @@ impl FsOptions {
 
     /// Whether files created with bytes to reserve are filled with zeros and synced at once; `true` by default.
     ///
-    /// A later sync of an append within those bytes has no metadata to write: the size is known, and the blocks are allocated and marked
-    /// as written. That makes it about twice as fast on most file systems, for one write of the reserved bytes at
-    /// creation. Switch it off on file systems that copy on write, where overwriting allocates all the same.
+    /// A later sync of an append within those bytes has no metadata to wait for: the size is known, and the blocks are allocated and
+    /// marked as written. The price is one write of the reserved bytes at creation. Switch it off on file systems that copy on
+    /// write, where overwriting allocates all the same, and where the device is so slow to sync that the metadata does not
+    /// matter.
     #[must_use]
     pub const fn with_preallocation(mut self, on: bool) -> Self {
         self.preallocation = on;

@@ -12,6 +12,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::time::SystemTime;
 
 use durability_core::storage::Folder;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RawMode};
@@ -52,6 +53,8 @@ pub(super) enum Handle<'a> {
 pub(super) struct Identity {
     device: u64,
     inode: u64,
+    /// Numbers of inodes are used again, often at once; most file systems keep this, too.
+    created: Option<SystemTime>,
 }
 
 impl Root {
@@ -192,7 +195,8 @@ impl Handle<'_> {
     /// What tells the folder from another one that later has its name.
     pub(super) fn identity(&self) -> io::Result<Identity> {
         let metadata = self.file().metadata()?;
-        Ok(Identity { device: metadata.dev(), inode: metadata.ino() })
+        let created = metadata.created().ok();
+        Ok(Identity { device: metadata.dev(), inode: metadata.ino(), created })
     }
 
     /// What has this name; `None` if it has gone.

@@ -4,12 +4,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use durability::storage::{
     AppendFile, Directory, DurableDirectory, Folder, FsDirectory, Refusal, StoreError,
 };
 
-use crate::common::{append, content, create, helper_folder, name};
+use crate::common::{append, content, create, helper_folder, name, skip};
 use crate::trace::{can_trace, mark, run};
 
 const DONE: &str = "the helper came to its end";
@@ -101,6 +102,12 @@ fn helper_makes_names_durable() {
     mark(&folder, "again");
     dir.sync_dir(Folder::new("a/b").unwrap()).unwrap();
     mark(&folder, "end");
+    // Somebody else replaces it, and this process learns nothing of that.
+    fs::remove_dir_all(folder.join("one/two/a")).unwrap();
+    fs::create_dir_all(folder.join("one/two/a/b")).unwrap();
+    mark(&folder, "foreign");
+    dir.sync_dir(Folder::new("a/b").unwrap()).unwrap();
+    mark(&folder, "foreign-end");
 }
 
 #[test]
@@ -115,6 +122,7 @@ fn a_new_name_is_synced_with_every_folder_above_it_and_later_ones_with_their_own
     assert_eq!(trace.steps_between("steady", "root"), ["fsync b"]);
     assert_eq!(trace.steps_between("root", "replaced"), ["fsync two"]);
     assert_eq!(trace.steps_between("again", "end"), ["fsync b", "fsync a", "fsync two"]);
+    assert_eq!(trace.steps_between("foreign", "foreign-end"), ["fsync b", "fsync a", "fsync two"]);
 }
 
 #[test]
@@ -295,4 +303,53 @@ fn an_atomic_write_killed_at_any_step_leaves_old_or_new_whole_and_no_garbage_in_
         }
     }
     assert!(kills >= 8, "only {kills} kills: the faults miss their calls");
+}
+
+#[test]
+#[ignore = "run by other tests as a process of its own"]
+fn helper_renames_atomically() {
+    let Some(folder) = folder() else { return };
+    let dir = FsDirectory::new(folder.join("root")).unwrap();
+    mark(&folder, "rename");
+    dir.atomic_rename_durable("old/from", "new/to").unwrap();
+    mark(&folder, "end");
+}
+
+#[test]
+fn an_atomic_rename_syncs_the_content_before_it_and_both_folders_after_it_the_new_name_first() {
+    if !can_trace() {
+        return;
+    }
+    let (scratch, dir) = crate::common::scratch();
+    drop(create(&dir, "old/from", b"content"));
+    drop(create(&dir, "new/other", b""));
+    let trace = run("syscalls::helper_renames_atomically", scratch.path(), &[]);
+    assert!(trace.status.success(), "{trace:#?}");
+    let steps = trace.steps_between("rename", "end");
+    let (before, after) =
+        (["fsync from", "fadvise64 from"], ["fsync new", "fsync root", "fsync old"]);
+    assert_eq!(steps[..2], before);
+    assert!(steps[2].starts_with("rename"), "{steps:?}");
+    assert_eq!(steps[3..6], after);
+    assert!(steps[6..].iter().all(|step| step == "fsync root"), "{steps:?}");
+}
+
+#[test]
+fn after_a_sync_by_name_nothing_of_the_file_is_cached() {
+    const TMPFS: i64 = 0x0102_1994;
+    let (scratch, dir) = crate::common::scratch();
+    let path = scratch.path().join("root/file");
+    let cached = || {
+        let mut fincore = Command::new("fincore");
+        fincore.args(["--bytes", "--noheadings", "--output", "RES"]).arg(&path);
+        String::from_utf8(fincore.output().ok()?.stdout).ok()?.trim().parse::<u64>().ok()
+    };
+    drop(create(&dir, "file", &vec![b'x'; 1 << 20]));
+    if rustix::fs::statfs(scratch.path()).is_ok_and(|found| found.f_type == TMPFS) {
+        return skip("a file system in memory is all cache");
+    }
+    let Some(before) = cached() else { return skip("fincore is not installed") };
+    assert!(before >= 1 << 20, "only {before} bytes were cached, so that this proves nothing");
+    dir.sync_file(name("file")).unwrap();
+    assert_eq!(cached(), Some(0));
 }
