@@ -16,7 +16,7 @@ use super::file::fill_with_zeros;
 use super::path::{FileLocation, path_of_file, path_of_folder};
 use super::platform::{Handle, Root};
 use super::{
-    FsAppender, FsError, FsLock, FsOptions, FsReader, Operation, Refusal, lock, nonce, platform,
+    FsAppender, FsError, FsLock, FsOperation, FsOptions, FsReader, FsRefusal, lock, nonce, platform,
 };
 
 /// A folder of a real file system.
@@ -88,9 +88,9 @@ impl FsDirectory {
     /// As [`new`](Self::new).
     pub fn with_options(path: impl AsRef<Path>, options: FsOptions) -> Result<Self, FsError> {
         let given = path.as_ref();
-        let failed = |source| FsError::new(Operation::OpenDirectory, given.to_path_buf(), source);
+        let failed = |source| FsError::new(FsOperation::OpenDirectory, given.to_path_buf(), source);
         if given.as_os_str().is_empty() {
-            return Err(failed(Refusal::EmptyPath.into()));
+            return Err(failed(FsRefusal::EmptyPath.into()));
         }
         // For `file_path` and errors, which must outlive a change of the working directory.
         let path = path::absolute(given).map_err(failed)?;
@@ -117,11 +117,15 @@ impl FsDirectory {
         self.inner.options
     }
 
-    fn at_file(&self, operation: Operation, name: Name<'_>) -> impl Fn(io::Error) -> FsError {
+    fn at_file(&self, operation: FsOperation, name: Name<'_>) -> impl Fn(io::Error) -> FsError {
         move |source| FsError::new(operation, path_of_file(&self.inner.path, name), source)
     }
 
-    fn at_folder(&self, operation: Operation, folder: Folder<'_>) -> impl Fn(io::Error) -> FsError {
+    fn at_folder(
+        &self,
+        operation: FsOperation,
+        folder: Folder<'_>,
+    ) -> impl Fn(io::Error) -> FsError {
         move |source| FsError::new(operation, path_of_folder(&self.inner.path, folder), source)
     }
 
@@ -135,17 +139,17 @@ impl FsDirectory {
     }
 
     fn create_file(&self, name: Name<'_>, reserve: u64) -> Result<Option<FsAppender>, FsError> {
-        let failed = self.at_file(Operation::Create, name);
+        let failed = self.at_file(FsOperation::Create, name);
         let folder = self.make_folder(name.folder()).map_err(&failed)?;
         let Some(file) = folder.create(name.file()).map_err(&failed)? else {
             return Ok(None);
         };
-        let appender = |file| FsAppender::new(file, 0, self.location(name));
-        if reserve == 0 || !self.inner.options.preallocation() {
-            return Ok(Some(appender(file)));
+        let appender = |file, end| FsAppender::new(file, 0, end, self.location(name));
+        if reserve == 0 || !self.inner.options.preallocates() {
+            return Ok(Some(appender(file, 0)));
         }
         let Err(error) = fill_with_zeros(&file, reserve) else {
-            return Ok(Some(appender(file)));
+            return Ok(Some(appender(file, reserve)));
         };
         // The file must be gone before anything else, or it would keep the room that the wish could not have.
         drop(file);
@@ -153,9 +157,10 @@ impl FsDirectory {
         if is_no_space(&error) || error.kind() == io::ErrorKind::FileTooLarge {
             removed.map_err(&failed)?;
             // A new file, not the old one cut short: whatever a sync may have reported was about the old one.
-            return Ok(folder.create(name.file()).map_err(&failed)?.map(appender));
+            let file = folder.create(name.file()).map_err(&failed)?;
+            return Ok(file.map(|file| appender(file, 0)));
         }
-        Err(self.at_file(Operation::Reserve, name)(error))
+        Err(self.at_file(FsOperation::Reserve, name)(error))
     }
 
     fn sync_folders(&self, folder: Folder<'_>) -> io::Result<()> {
@@ -217,7 +222,7 @@ impl Directory for FsDirectory {
             Some(folder) => folder.open(name.file()),
             None => Ok(None),
         };
-        let file = open().map_err(self.at_file(Operation::Open, name))?;
+        let file = open().map_err(self.at_file(FsOperation::Open, name))?;
         Ok(file.map(|file| FsReader::new(file, self.location(name))))
     }
 
@@ -232,12 +237,12 @@ impl Directory for FsDirectory {
             let Some(file) = file else { return Ok(None) };
             let length = file.metadata()?.len();
             if at > length {
-                return Err(Refusal::BeyondEnd { at, length }.into());
+                return Err(FsRefusal::BeyondEnd { at, length }.into());
             }
-            Ok(Some(file))
+            Ok(Some((file, length)))
         };
-        let file = open().map_err(self.at_file(Operation::Reopen, name))?;
-        Ok(file.map(|file| FsAppender::new(file, at, self.location(name))))
+        let file = open().map_err(self.at_file(FsOperation::Reopen, name))?;
+        Ok(file.map(|(file, end)| FsAppender::new(file, at, end, self.location(name))))
     }
 
     fn remove(&self, name: Name<'_>) -> Result<(), FsError> {
@@ -245,7 +250,7 @@ impl Directory for FsDirectory {
             Some(folder) => folder.remove(name.file()),
             None => Ok(()),
         };
-        remove().map_err(self.at_file(Operation::Remove, name))
+        remove().map_err(self.at_file(FsOperation::Remove, name))
     }
 
     fn list(&self, folder: Folder<'_>, each: &mut dyn FnMut(&str)) -> Result<(), FsError> {
@@ -257,20 +262,20 @@ impl Directory for FsDirectory {
             }),
             None => Ok(()),
         };
-        list().map_err(self.at_folder(Operation::List, folder))
+        list().map_err(self.at_folder(FsOperation::List, folder))
     }
 
     fn sync_file(&self, name: Name<'_>) -> Result<(), FsError> {
-        self.sync_whole_file(name).map_err(self.at_file(Operation::SyncFile, name))
+        self.sync_whole_file(name).map_err(self.at_file(FsOperation::SyncFile, name))
     }
 
     fn sync_dir(&self, folder: Folder<'_>) -> Result<(), FsError> {
-        self.sync_folders(folder).map_err(self.at_folder(Operation::SyncDir, folder))
+        self.sync_folders(folder).map_err(self.at_folder(FsOperation::SyncDir, folder))
     }
 
     fn lock(&self, name: Name<'_>) -> Result<Locking<FsLock>, FsError> {
         let acquire = || lock::acquire(self.make_folder(name.folder())?.open_lock(name.file())?);
-        acquire().map_err(self.at_file(Operation::Lock, name))
+        acquire().map_err(self.at_file(FsOperation::Lock, name))
     }
 
     fn nonce(&self) -> u64 {
@@ -283,7 +288,7 @@ impl Directory for FsDirectory {
             let target = self.make_folder(to.folder())?;
             source.rename(from.file(), &target, to.file())
         };
-        rename().map_err(self.at_file(Operation::Rename, from))
+        rename().map_err(self.at_file(FsOperation::Rename, from))
     }
 
     fn file_path(&self, name: Name<'_>) -> Option<String> {

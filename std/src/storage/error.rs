@@ -10,7 +10,7 @@ use embedded_io::ErrorKind;
 /// An operation of an [`FsDirectory`](super::FsDirectory) that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Operation {
+pub enum FsOperation {
     /// Opening, or creating, the directory itself.
     OpenDirectory,
     /// Opening a file for reading.
@@ -39,6 +39,8 @@ pub enum Operation {
     Write,
     /// Handing what was appended to the system.
     Flush,
+    /// Giving back reserved room.
+    Trim,
     /// Syncing a file.
     SyncFile,
     /// Syncing a folder.
@@ -47,7 +49,7 @@ pub enum Operation {
     Unsupported,
 }
 
-impl fmt::Display for Operation {
+impl fmt::Display for FsOperation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::OpenDirectory => "open directory",
@@ -64,6 +66,7 @@ impl fmt::Display for Operation {
             Self::Length => "get the length of",
             Self::Write => "write to",
             Self::Flush => "flush",
+            Self::Trim => "give back the room reserved in",
             Self::SyncFile => "sync",
             Self::SyncDir => "sync folder",
             Self::Unsupported => "do an unsupported operation",
@@ -76,7 +79,7 @@ impl fmt::Display for Operation {
 /// Found by downcasting [`FsError::io_error`]'s inner error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum FsRefusal {
     /// The path given for the directory is empty.
     #[error("the path of a directory must not be empty")]
     EmptyPath,
@@ -105,16 +108,16 @@ pub enum Refusal {
     WroteNothing,
 }
 
-impl From<Refusal> for io::Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<FsRefusal> for io::Error {
+    fn from(refusal: FsRefusal) -> Self {
         let kind = match refusal {
-            Refusal::EmptyPath
-            | Refusal::BeyondEnd { .. }
-            | Refusal::BadSeek
-            | Refusal::NotAFile
-            | Refusal::SymbolicLink => io::ErrorKind::InvalidInput,
-            Refusal::WroteNothing => io::ErrorKind::WriteZero,
-            Refusal::Poisoned => io::ErrorKind::Other,
+            FsRefusal::EmptyPath
+            | FsRefusal::BeyondEnd { .. }
+            | FsRefusal::BadSeek
+            | FsRefusal::NotAFile
+            | FsRefusal::SymbolicLink => io::ErrorKind::InvalidInput,
+            FsRefusal::WroteNothing => io::ErrorKind::WriteZero,
+            FsRefusal::Poisoned => io::ErrorKind::Other,
         };
         Self::new(kind, refusal)
     }
@@ -123,7 +126,7 @@ impl From<Refusal> for io::Error {
 /// The system's error, with what was being done to which file.
 #[derive(Debug, thiserror::Error)]
 pub struct FsError {
-    operation: Operation,
+    operation: FsOperation,
     path: Option<PathBuf>,
     source: io::Error,
 }
@@ -139,12 +142,12 @@ impl fmt::Display for FsError {
 }
 
 impl FsError {
-    pub(super) fn new(operation: Operation, path: PathBuf, source: io::Error) -> Self {
+    pub(super) fn new(operation: FsOperation, path: PathBuf, source: io::Error) -> Self {
         Self { operation, path: Some(path), source }
     }
 
     /// What was being done.
-    pub fn operation(&self) -> Operation {
+    pub fn operation(&self) -> FsOperation {
         self.operation
     }
 
@@ -153,13 +156,13 @@ impl FsError {
         self.path.as_deref()
     }
 
-    /// The system's error; its inner error is a [`Refusal`] where this library was the one to refuse.
+    /// The system's error; its inner error is a [`FsRefusal`] where this library was the one to refuse.
     pub fn io_error(&self) -> &io::Error {
         &self.source
     }
 
     /// Why this library refused the operation, if it was not the system.
-    pub fn refusal(&self) -> Option<Refusal> {
+    pub fn refusal(&self) -> Option<FsRefusal> {
         self.source.get_ref()?.downcast_ref().copied()
     }
 }
@@ -192,7 +195,7 @@ impl StoreError for FsError {
 
     fn unsupported() -> Self {
         let source = io::ErrorKind::Unsupported.into();
-        Self { operation: Operation::Unsupported, path: None, source }
+        Self { operation: FsOperation::Unsupported, path: None, source }
     }
 }
 
@@ -211,7 +214,7 @@ mod tests {
     #[test]
     fn an_error_names_operation_path_and_cause_and_hands_out_the_cause() {
         let source = io::Error::from(io::ErrorKind::StorageFull);
-        let error = FsError::new(Operation::Write, "/data/wal/1".into(), source);
+        let error = FsError::new(FsOperation::Write, "/data/wal/1".into(), source);
         assert_eq!(error.to_string(), "cannot write to /data/wal/1: no storage space");
         assert!(error.is_no_space());
         let cause = error.source().unwrap();
@@ -220,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_quota_is_no_space_and_a_file_too_large_is_not() {
-        let of = |kind: io::ErrorKind| FsError::new(Operation::Write, "a".into(), kind.into());
+        let of = |kind: io::ErrorKind| FsError::new(FsOperation::Write, "a".into(), kind.into());
         assert!(of(io::ErrorKind::QuotaExceeded).is_no_space());
         assert!(!of(io::ErrorKind::FileTooLarge).is_no_space());
     }
@@ -229,7 +232,8 @@ mod tests {
     fn the_unsupported_error_says_so() {
         assert!(FsError::unsupported().is_unsupported());
         assert!(
-            !FsError::new(Operation::Write, "a".into(), Refusal::Poisoned.into()).is_unsupported()
+            !FsError::new(FsOperation::Write, "a".into(), FsRefusal::Poisoned.into())
+                .is_unsupported()
         );
     }
 }

@@ -9,7 +9,7 @@ use durability_core::storage::{AppendFile, ReadFile};
 use embedded_io::{ErrorType, Read, Seek, SeekFrom, Write};
 
 use super::path::FileLocation;
-use super::{FsError, Operation, Refusal, platform};
+use super::{FsError, FsOperation, FsRefusal, platform};
 
 /// A file of an [`FsDirectory`](super::FsDirectory), open for reading.
 #[derive(Debug)]
@@ -26,15 +26,16 @@ impl FsReader {
         Self { file, cursor: 0, location }
     }
 
-    fn error(&self, operation: Operation) -> impl Fn(io::Error) -> FsError + '_ {
+    fn error(&self, operation: FsOperation) -> impl Fn(io::Error) -> FsError + '_ {
         move |source| FsError::new(operation, self.location.path(), source)
     }
 
     fn read_from(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, FsError> {
-        retry(|| platform::read_at(&self.file, buffer, offset)).map_err(self.error(Operation::Read))
+        retry(|| platform::read_at(&self.file, buffer, offset))
+            .map_err(self.error(FsOperation::Read))
     }
 
-    fn file_len(&self, operation: Operation) -> Result<u64, FsError> {
+    fn file_len(&self, operation: FsOperation) -> Result<u64, FsError> {
         Ok(self.file.metadata().map_err(self.error(operation))?.len())
     }
 }
@@ -55,10 +56,10 @@ impl Seek for FsReader {
     fn seek(&mut self, position: SeekFrom) -> Result<u64, FsError> {
         let target = match position {
             SeekFrom::Start(offset) => Some(offset),
-            SeekFrom::End(offset) => self.file_len(Operation::Seek)?.checked_add_signed(offset),
+            SeekFrom::End(offset) => self.file_len(FsOperation::Seek)?.checked_add_signed(offset),
             SeekFrom::Current(offset) => self.cursor.checked_add_signed(offset),
         };
-        let refused = || self.error(Operation::Seek)(Refusal::BadSeek.into());
+        let refused = || self.error(FsOperation::Seek)(FsRefusal::BadSeek.into());
         self.cursor = target.ok_or_else(refused)?;
         Ok(self.cursor)
     }
@@ -66,7 +67,7 @@ impl Seek for FsReader {
 
 impl ReadFile for FsReader {
     fn len(&mut self) -> Result<u64, FsError> {
-        self.file_len(Operation::Length)
+        self.file_len(FsOperation::Length)
     }
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, FsError> {
@@ -77,34 +78,37 @@ impl ReadFile for FsReader {
 /// A file of an [`FsDirectory`](super::FsDirectory), open for appending.
 ///
 /// Each `write` is one system call that writes at the position, each `sync_data` one that syncs, through the same
-/// descriptor. After one of them has failed, it refuses everything ([`Refusal::Poisoned`]): what arrived is unknown, and a
+/// descriptor. After one of them has failed, it refuses everything ([`FsRefusal::Poisoned`]): what arrived is unknown, and a
 /// second sync of the same pages proves nothing.
 #[derive(Debug)]
 pub struct FsAppender {
     file: File,
     position: u64,
+    /// Where the file ends, room included.
+    end: u64,
     poisoned: bool,
     location: FileLocation,
 }
 
 impl FsAppender {
-    pub(super) fn new(file: File, position: u64, location: FileLocation) -> Self {
-        Self { file, position, poisoned: false, location }
+    /// `end` is where the file ends: at `position`, or beyond where there is room, or what a crash has left.
+    pub(super) fn new(file: File, position: u64, end: u64, location: FileLocation) -> Self {
+        Self { file, position, end, poisoned: false, location }
     }
 
-    fn error(&self, operation: Operation, source: io::Error) -> FsError {
+    fn error(&self, operation: FsOperation, source: io::Error) -> FsError {
         FsError::new(operation, self.location.path(), source)
     }
 
     /// Runs a step that may leave the file in an unknown state: poisoned before it, healed by its success only.
     fn guarded<T>(
         &mut self,
-        operation: Operation,
+        operation: FsOperation,
         step: impl FnMut(&File) -> io::Result<T>,
     ) -> Result<T, FsError> {
         let mut step = step;
         if self.poisoned {
-            return Err(self.error(operation, Refusal::Poisoned.into()));
+            return Err(self.error(operation, FsRefusal::Poisoned.into()));
         }
         self.poisoned = true;
         // An interrupted call has done nothing, and consumed no error.
@@ -121,22 +125,23 @@ impl ErrorType for FsAppender {
 impl Write for FsAppender {
     fn write(&mut self, data: &[u8]) -> Result<usize, FsError> {
         let position = self.position;
-        let written = self.guarded(Operation::Write, |file| {
+        let written = self.guarded(FsOperation::Write, |file| {
             if data.is_empty() {
                 return Ok(0);
             }
             match platform::write_at(file, data, position)? {
-                0 => Err(Refusal::WroteNothing.into()),
+                0 => Err(FsRefusal::WroteNothing.into()),
                 written => Ok(written),
             }
         })?;
         self.position = position.saturating_add(written as u64);
+        self.end = self.end.max(self.position);
         Ok(written)
     }
 
     /// Nothing is held back in this process, so there is nothing to hand over.
     fn flush(&mut self) -> Result<(), FsError> {
-        self.guarded(Operation::Flush, |_| Ok(()))
+        self.guarded(FsOperation::Flush, |_| Ok(()))
     }
 }
 
@@ -147,7 +152,21 @@ impl AppendFile for FsAppender {
 
     fn sync_data(&mut self) -> Result<(), FsError> {
         // The standard library's own: it knows that `fsync` alone is not enough on Apple's systems.
-        self.guarded(Operation::SyncFile, File::sync_data)
+        self.guarded(FsOperation::SyncFile, File::sync_data)
+    }
+
+    /// Cuts off what lies beyond the position. A crash may undo that; nothing depends on it.
+    fn trim(&mut self) -> Result<(), FsError> {
+        let position = self.position;
+        let has_room = self.end > position;
+        self.guarded(
+            FsOperation::Trim,
+            |file| {
+                if has_room { file.set_len(position) } else { Ok(()) }
+            },
+        )?;
+        self.end = position;
+        Ok(())
     }
 }
 
@@ -175,7 +194,7 @@ pub(super) fn fill_with_zeros(file: &File, bytes: u64) -> io::Result<()> {
         let left = usize::try_from(bytes.saturating_sub(offset)).unwrap_or(usize::MAX);
         let piece = ZEROS.get(..left).unwrap_or(&ZEROS);
         match retry(|| platform::write_at(file, piece, offset))? {
-            0 => return Err(Refusal::WroteNothing.into()),
+            0 => return Err(FsRefusal::WroteNothing.into()),
             written => offset = offset.saturating_add(written as u64),
         }
     }
@@ -194,7 +213,7 @@ mod tests {
         let path = scratch.path().join("file");
         std::fs::write(&path, b"content").unwrap();
         let location = FileLocation::new(&scratch.path().into(), Name::new("file").unwrap());
-        let appender = FsAppender::new(File::open(path).unwrap(), 0, location);
+        let appender = FsAppender::new(File::open(path).unwrap(), 0, 7, location);
         (scratch, appender)
     }
 
@@ -202,11 +221,12 @@ mod tests {
     fn after_a_failed_write_an_appender_refuses_everything() {
         let (_scratch, mut appender) = broken();
         assert_eq!(appender.write(b"x").unwrap_err().refusal(), None);
-        assert_eq!(appender.write(b"x").unwrap_err().refusal(), Some(Refusal::Poisoned));
-        assert_eq!(appender.write(b"").unwrap_err().refusal(), Some(Refusal::Poisoned));
-        assert_eq!(appender.flush().unwrap_err().refusal(), Some(Refusal::Poisoned));
+        assert_eq!(appender.write(b"x").unwrap_err().refusal(), Some(FsRefusal::Poisoned));
+        assert_eq!(appender.write(b"").unwrap_err().refusal(), Some(FsRefusal::Poisoned));
+        assert_eq!(appender.flush().unwrap_err().refusal(), Some(FsRefusal::Poisoned));
+        assert_eq!(appender.trim().unwrap_err().refusal(), Some(FsRefusal::Poisoned));
         // The descriptor itself could be synced: it is the appender that refuses.
-        assert_eq!(appender.sync_data().unwrap_err().refusal(), Some(Refusal::Poisoned));
+        assert_eq!(appender.sync_data().unwrap_err().refusal(), Some(FsRefusal::Poisoned));
         assert_eq!(appender.position(), 0);
     }
 

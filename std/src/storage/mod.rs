@@ -22,7 +22,7 @@ use portable as platform;
 pub use durability_core::storage::*;
 
 pub use directory::FsDirectory;
-pub use error::{FsError, Operation, Refusal};
+pub use error::{FsError, FsOperation, FsRefusal};
 pub use file::{FsAppender, FsReader};
 pub use lock::FsLock;
 pub use options::FsOptions;

@@ -4,18 +4,18 @@
 ///
 /// ```
 /// use durability::storage::FsOptions;
-/// let options = FsOptions::new().with_preallocation(false);
-/// assert!(!options.preallocation());
+/// let options = FsOptions::new().preallocate(false);
+/// assert!(!options.preallocates());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FsOptions {
-    preallocation: bool,
+    preallocate: bool,
 }
 
 impl FsOptions {
     /// The defaults: preallocation on.
     pub const fn new() -> Self {
-        Self { preallocation: true }
+        Self { preallocate: true }
     }
 
     /// Whether files created with bytes to reserve are filled with zeros and synced at once; `true` by default.
@@ -25,14 +25,14 @@ impl FsOptions {
     /// write, where overwriting allocates all the same, and where the device is so slow to sync that the metadata does not
     /// matter.
     #[must_use]
-    pub const fn with_preallocation(mut self, on: bool) -> Self {
-        self.preallocation = on;
+    pub const fn preallocate(mut self, on: bool) -> Self {
+        self.preallocate = on;
         self
     }
 
-    /// See [`with_preallocation`](Self::with_preallocation).
-    pub const fn preallocation(&self) -> bool {
-        self.preallocation
+    /// See [`preallocate`](Self::preallocate).
+    pub const fn preallocates(&self) -> bool {
+        self.preallocate
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 use durability_core::storage::Folder;
 
-use super::Refusal;
+use super::FsRefusal;
 
 /// The folder below which everything is resolved.
 #[derive(Debug)]
@@ -172,8 +172,8 @@ impl Handle<'_> {
     /// Whether there is a regular file of this name; an error if something else has it.
     fn check(&self, file: &str) -> io::Result<bool> {
         match fs::symlink_metadata(self.path.join(file)) {
-            Ok(found) if found.is_symlink() => Err(Refusal::SymbolicLink.into()),
-            Ok(found) if !found.is_file() => Err(Refusal::NotAFile.into()),
+            Ok(found) if found.is_symlink() => Err(FsRefusal::SymbolicLink.into()),
+            Ok(found) if !found.is_file() => Err(FsRefusal::NotAFile.into()),
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -211,7 +211,7 @@ fn components(folder: Folder<'_>) -> impl Iterator<Item = &str> {
 /// Whether there is a folder of this name; an error if something else has it.
 fn is_folder(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
-        Ok(found) if found.is_symlink() => Err(Refusal::SymbolicLink.into()),
+        Ok(found) if found.is_symlink() => Err(FsRefusal::SymbolicLink.into()),
         Ok(found) if !found.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

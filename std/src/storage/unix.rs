@@ -19,7 +19,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RawMode};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::path::Arg;
 
-use super::Refusal;
+use super::FsRefusal;
 
 /// How folders are opened. The last flag keeps a symbolic link from being followed.
 const FOLDER: OFlags =
@@ -182,7 +182,7 @@ impl Handle<'_> {
     pub(super) fn rename(&self, from: &str, to_folder: &Self, to: &str) -> io::Result<()> {
         // A folder or a link would be renamed as gladly.
         if self.type_of(from)?.is_some_and(|found| found != FileType::RegularFile) {
-            return Err(Refusal::NotAFile.into());
+            return Err(FsRefusal::NotAFile.into());
         }
         Ok(rustix::fs::renameat(self.file(), from, to_folder.file(), to)?)
     }
@@ -295,11 +295,11 @@ fn open_file(folder: &File, file: &str, access: OFlags) -> io::Result<Option<Fil
             Ok(file) => file.into(),
             Err(Errno::NOENT) => return Ok(None),
             // A pipe that nobody reads.
-            Err(Errno::NXIO) => return Err(Refusal::NotAFile.into()),
+            Err(Errno::NXIO) => return Err(FsRefusal::NotAFile.into()),
             Err(error) => return Err(explain(folder, file, error)),
         };
     if !opened.metadata()?.is_file() {
-        return Err(Refusal::NotAFile.into());
+        return Err(FsRefusal::NotAFile.into());
     }
     Ok(Some(opened))
 }
@@ -307,7 +307,7 @@ fn open_file(folder: &File, file: &str, access: OFlags) -> io::Result<Option<Fil
 /// Tells a symbolic link in the way, which the system reports in several ways, from every other failure.
 fn explain(folder: &File, component: &str, error: Errno) -> io::Error {
     let is_link = rustix::fs::readlinkat(folder.as_fd(), component, Vec::new()).is_ok();
-    if is_link { Refusal::SymbolicLink.into() } else { error.into() }
+    if is_link { FsRefusal::SymbolicLink.into() } else { error.into() }
 }
 
 /// The type's width differs from system to system.

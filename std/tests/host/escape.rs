@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use durability::storage::{
-    Directory, DurableDirectory, Folder, FsDirectory, FsError, Refusal, sync_file,
+    Directory, DurableDirectory, Folder, FsDirectory, FsError, FsRefusal, sync_file,
 };
 
 use crate::common::{content, create, name, scratch};
@@ -27,7 +27,7 @@ fn with_links() -> (tempfile::TempDir, FsDirectory, PathBuf) {
 }
 
 fn assert_link<T>(refused: Result<T, FsError>) {
-    assert_eq!(refused.err().unwrap().refusal(), Some(Refusal::SymbolicLink));
+    assert_eq!(refused.err().unwrap().refusal(), Some(FsRefusal::SymbolicLink));
 }
 
 #[test]
@@ -107,6 +107,6 @@ fn a_pipe_in_the_place_of_a_file_is_refused_and_never_waited_for() {
         dir.sync_file(name("pipe")).err(),
         dir.lock(name("pipe")).err(),
     ] {
-        assert_eq!(refused.unwrap().refusal(), Some(Refusal::NotAFile));
+        assert_eq!(refused.unwrap().refusal(), Some(FsRefusal::NotAFile));
     }
 }

@@ -1,17 +1,16 @@
 //! Files: creating, appending, reading, listing, removing, renaming.
 
 use std::fs;
-use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 
 use durability::embedded_io::{Read, Seek, SeekFrom, Write};
 use durability::storage::{
-    AppendFile, Directory, DynDirectory, Folder, FsDirectory, FsError, FsOptions, ReadFile,
-    Refusal, StoreError, file_path, sync_file, sync_parent_dir,
+    AppendFile, Directory, DynDirectory, Folder, FsDirectory, FsError, FsOptions, FsRefusal,
+    ReadFile, StoreError, file_path, sync_file, sync_parent_dir,
 };
 
-use crate::common::{append, content, create, helper, helper_folder, name, scratch};
+use crate::common::{append, content, create, name, scratch};
 
 fn listed(dir: &FsDirectory, folder: &str) -> Vec<String> {
     let mut names = Vec::new();
@@ -41,7 +40,7 @@ fn what_was_appended_is_read_back_also_while_appending() {
     assert_eq!(reader.read_at(6, &mut bytes).unwrap(), 5);
     assert_eq!(&bytes, b"world");
     let refused = reader.seek(SeekFrom::End(-12)).unwrap_err();
-    assert_eq!(refused.refusal(), Some(Refusal::BadSeek));
+    assert_eq!(refused.refusal(), Some(FsRefusal::BadSeek));
 }
 
 #[test]
@@ -80,7 +79,7 @@ fn reopening_keeps_what_lies_below_the_position() {
     appender.sync_data().unwrap();
     assert_eq!(content(&dir, "file").unwrap(), b"keep oursage");
     let refused = dir.reopen(name("file"), 13).unwrap_err();
-    assert_eq!(refused.refusal(), Some(Refusal::BeyondEnd { at: 13, length: 12 }));
+    assert_eq!(refused.refusal(), Some(FsRefusal::BeyondEnd { at: 13, length: 12 }));
 }
 
 #[test]
@@ -179,6 +178,22 @@ fn reserved_room_reads_as_zeros_and_is_written_over() {
     assert!(bytes[7..].iter().all(|&byte| byte == 0));
 }
 
+#[test]
+fn trimming_gives_back_the_room_and_keeps_what_was_appended() {
+    let (_scratch, dir) = scratch();
+    let mut appender = dir.create(name("file"), 100_000).unwrap().unwrap();
+    append(&mut appender, b"content");
+    appender.trim().unwrap();
+    assert_eq!(content(&dir, "file").unwrap(), b"content");
+    append(&mut appender, b" and more");
+    appender.trim().unwrap();
+    appender.sync_data().unwrap();
+    assert_eq!(content(&dir, "file").unwrap(), b"content and more");
+    let mut appender = dir.reopen(name("file"), 7).unwrap().unwrap();
+    appender.trim().unwrap();
+    assert_eq!(content(&dir, "file").unwrap(), b"content");
+}
+
 #[cfg(unix)]
 #[test]
 fn reserved_room_occupies_blocks() {
@@ -193,7 +208,7 @@ fn reserved_room_occupies_blocks() {
 #[test]
 fn without_preallocation_nothing_is_reserved() {
     let scratch = tempfile::tempdir().unwrap();
-    let options = FsOptions::new().with_preallocation(false);
+    let options = FsOptions::new().preallocate(false);
     let dir = FsDirectory::with_options(scratch.path(), options).unwrap();
     let _appender = dir.create(name("file"), 1 << 20).unwrap().unwrap();
     assert_eq!(content(&dir, "file").unwrap(), b"");
@@ -206,15 +221,16 @@ fn opening_creates_missing_folders_and_refuses_the_empty_path_and_files() {
     assert!(scratch.path().join("a/b/c").is_dir());
     drop(create(&dir, "file", b""));
     assert!(FsDirectory::new(scratch.path().join("a/b/c")).is_ok());
-    assert_eq!(FsDirectory::new("").unwrap_err().refusal(), Some(Refusal::EmptyPath));
+    assert_eq!(FsDirectory::new("").unwrap_err().refusal(), Some(FsRefusal::EmptyPath));
     assert!(FsDirectory::new(scratch.path().join("a/b/c/file")).is_err());
     assert!(FsDirectory::new(scratch.path().join("a/b/c/file/d")).is_err());
 }
 
+#[cfg(all(unix, not(durability_portable_fs)))]
 #[test]
 #[ignore = "run by another test as a process of its own, with an umask of 0"]
 fn helper_that_creates() {
-    let Some(folder) = helper_folder() else { return };
+    let Some(folder) = crate::common::helper_folder() else { return };
     let dir = FsDirectory::new(folder.join("root")).unwrap();
     drop(create(&dir, "wal/file", b""));
     drop(dir.create(name("wal/reserved"), 4096).unwrap());
@@ -226,9 +242,11 @@ fn helper_that_creates() {
 fn what_is_created_is_never_writable_by_everyone_even_without_an_umask() {
     use std::os::unix::fs::PermissionsExt;
     let scratch = tempfile::tempdir().unwrap();
-    let mut shell = Command::new("sh");
+    let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "umask 0; exec \"$@\"", "sh"]);
-    let run = helper(shell, "files::helper_that_creates", scratch.path()).output().unwrap();
+    let run = crate::common::helper(shell, "files::helper_that_creates", scratch.path())
+        .output()
+        .unwrap();
     assert!(run.status.success(), "{run:?}");
     for path in ["root", "root/wal", "root/wal/file", "root/wal/reserved", "root/wal/LOCK"] {
         let mode = fs::metadata(scratch.path().join(path)).unwrap().permissions().mode();

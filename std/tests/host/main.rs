@@ -11,6 +11,7 @@ mod atomic_write;
 mod common;
 mod files;
 mod lock;
+mod wal;
 
 #[cfg(unix)]
 mod escape;

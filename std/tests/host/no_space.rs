@@ -7,7 +7,7 @@ use std::process::Command;
 
 use durability::embedded_io::Write;
 use durability::storage::{
-    AppendFile, Directory, DurableDirectory, DurableError, FsDirectory, Locking, Refusal,
+    AppendFile, Directory, DurableDirectory, DurableError, FsDirectory, FsRefusal, Locking,
     StoreError,
 };
 
@@ -37,8 +37,8 @@ fn helper_on_a_small_disk() {
         }
     };
     assert!(full.is_no_space(), "{full}");
-    assert_eq!(appender.write(b"z").unwrap_err().refusal(), Some(Refusal::Poisoned));
-    assert_eq!(appender.sync_data().unwrap_err().refusal(), Some(Refusal::Poisoned));
+    assert_eq!(appender.write(b"z").unwrap_err().refusal(), Some(FsRefusal::Poisoned));
+    assert_eq!(appender.sync_data().unwrap_err().refusal(), Some(FsRefusal::Poisoned));
 
     // An atomic write that does not fit keeps the old content, and leaves nothing behind.
     let failed = dir.atomic_write_durable("state", b"new").unwrap_err();

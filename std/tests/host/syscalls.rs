@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use durability::storage::{
-    AppendFile, Directory, DurableDirectory, Folder, FsDirectory, Refusal, StoreError,
+    AppendFile, Directory, DurableDirectory, Folder, FsDirectory, FsRefusal, StoreError,
 };
+use durability::walog::{WalOptions, WalWriter};
 
 use crate::common::{append, content, create, helper_folder, name, skip};
 use crate::trace::{can_trace, mark, run};
@@ -197,7 +198,7 @@ fn helper_meets_a_failing_disk() {
     let failed = appender.sync_data().unwrap_err();
     assert!(failed.refusal().is_none() && !failed.is_no_space(), "{failed}");
     // The disk works again, and the system would answer Ok.
-    assert_eq!(appender.sync_data().unwrap_err().refusal(), Some(Refusal::Poisoned));
+    assert_eq!(appender.sync_data().unwrap_err().refusal(), Some(FsRefusal::Poisoned));
     // A new handle is a new start.
     let mut appender = dir.reopen(name("file"), 0).unwrap().unwrap();
     append(&mut appender, b"again");
@@ -352,4 +353,31 @@ fn after_a_sync_by_name_nothing_of_the_file_is_cached() {
     assert!(before >= 1 << 20, "only {before} bytes were cached, so that this proves nothing");
     dir.sync_file(name("file")).unwrap();
     assert_eq!(cached(), Some(0));
+}
+
+#[test]
+#[ignore = "run by other tests as a process of its own"]
+fn helper_appends_to_a_log() {
+    let Some(folder) = folder() else { return };
+    let dir = FsDirectory::new(folder.join("root")).unwrap();
+    let mut wal = WalWriter::<String, _>::open(dir, WalOptions::new()).unwrap();
+    for (from, to) in [("first", "second"), ("second", "third"), ("third", "end")] {
+        mark(&folder, from);
+        wal.append(&to.to_owned()).unwrap();
+        let _durable = wal.flush_and_sync().unwrap();
+    }
+    mark(&folder, "end");
+    wal.close().unwrap();
+}
+
+#[test]
+fn a_durable_append_to_a_log_is_one_write_and_one_sync() {
+    if !can_trace() {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let trace = run("syscalls::helper_appends_to_a_log", scratch.path(), &[]);
+    assert!(trace.status.success(), "{trace:#?}");
+    assert_eq!(trace.names_between("second", "third"), ["pwrite64", "fdatasync"]);
+    assert_eq!(trace.names_between("third", "end"), ["pwrite64", "fdatasync"]);
 }
