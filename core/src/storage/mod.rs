@@ -1,14 +1,18 @@
 //! Where the bytes live: the [`Directory`] port, its contract, names, and [`MemoryDirectory`].
 
+mod barrier;
 mod capabilities;
 mod directory;
+mod durable;
 mod forward;
 #[cfg(target_has_atomic = "ptr")]
 mod memory;
 mod name;
 
+pub use barrier::{DurableError, DurableStep, sync_file, sync_parent_dir};
 pub use capabilities::Capabilities;
 pub use directory::{AppendFile, Directory, Locking, ReadFile, StoreError};
+pub use durable::DurableDirectory;
 pub use forward::{BoxAppender, BoxLock, BoxReader, DynDirectory};
 #[cfg(target_has_atomic = "ptr")]
 pub use memory::{MemoryAppender, MemoryDirectory, MemoryError, MemoryLock, MemoryReader};
