@@ -7,7 +7,7 @@ extern crate alloc;
 extern crate std;
 
 mod bytes;
-// CKP pub mod checkpoint;
+pub mod checkpoint;
 mod durable;
 mod error;
 mod file;
