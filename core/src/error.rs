@@ -59,6 +59,14 @@ pub enum Error<E: StoreError> {
         /// The last entry before it.
         last_id: Option<EntryId>,
     },
+    /// The file was never finished: its end is missing, and what is there may be what a crash has left of it.
+    #[error("{file} is unfinished: it ends at {offset} without an end frame")]
+    Unfinished {
+        /// The file.
+        file: NameBuf,
+        /// Where its frames end.
+        offset: u64,
+    },
     /// The file was written by a later version. Nothing was changed.
     #[error(
         "{file} needs format version {version}, frame form {form}, features {features:#x}; this version reads version 1, form 0, no features"

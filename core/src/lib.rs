@@ -7,10 +7,12 @@ extern crate alloc;
 extern crate std;
 
 mod bytes;
+pub mod checkpoint;
 mod durable;
 mod error;
 mod file;
 mod mode;
+pub mod recordlog;
 pub mod storage;
 pub mod walog;
 

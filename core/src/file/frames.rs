@@ -113,6 +113,11 @@ where
         self.window.len()
     }
 
+    /// See [`Window::written_end`].
+    pub(super) fn written_end(&mut self, from: u64) -> Result<u64, Error<R::Error>> {
+        self.window.written_end(from)
+    }
+
     pub(crate) const fn codec(&self) -> Codec {
         self.codec
     }
@@ -123,6 +128,11 @@ where
 
     pub(crate) fn set_cursor(&mut self, cursor: Cursor) {
         self.cursor = cursor;
+    }
+
+    /// The bound on the file's length.
+    pub(crate) fn file_bytes(&mut self) -> Result<u64, Error<R::Error>> {
+        self.window.len()
     }
 
     pub(crate) fn into_window(self) -> Window<R> {
@@ -161,6 +171,13 @@ where
             checksum: header.payload_checksum,
         };
         Ok(Next::Frame(Frame { offset, flags: header.flags, position: header.position, payload }))
+    }
+
+    /// The payload of the frame at `offset` that [`next`](Self::next) has just shown, lent again.
+    #[inline]
+    pub(crate) fn payload(&self, offset: u64, payload_bytes: usize) -> &[u8] {
+        let payload_at = offset.wrapping_add(HEADER_BYTES as u64);
+        self.window.held(payload_at).get(..payload_bytes).unwrap_or_default()
     }
 
     /// The verified header at the cursor, its position checked.

@@ -1,6 +1,9 @@
 //! Floor 2: one file. Buffered frames out, verified frames in, and the search behind a bad one.
 
+pub(crate) mod behind;
 pub(crate) mod frames;
 pub(crate) mod search;
+pub(crate) mod sibling;
 pub(crate) mod sink;
 pub(crate) mod window;
+pub(crate) mod written;

@@ -10,7 +10,7 @@ use crate::storage::{ReadFile, StoreError};
 use super::frames::Frames;
 
 /// Blank bytes that are passed over at once.
-const STRIDE: usize = 64;
+pub(super) const STRIDE: usize = 64;
 
 /// What lies behind a bad frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,14 +87,14 @@ where
 
 /// Whether a header can be the one of a frame `distance` bytes behind the last that is known: an entry takes sixteen
 /// bytes at least. It makes a chance hit in torn data some thousand times rarer.
-fn may_follow(header: &Header, position: u32, distance: u64) -> bool {
+pub(super) fn may_follow(header: &Header, position: u32, distance: u64) -> bool {
     let ahead = u64::from(header.position).checked_sub(u64::from(position));
     // The bad frame itself may be an entry, and so is the candidate.
     ahead.is_some_and(|ahead| ahead <= distance / HEADER_BYTES as u64 + 2)
 }
 
 /// How far to go in blank bytes: no header begins with eight of them.
-const fn blank_step(step: u64) -> u64 {
+pub(super) const fn blank_step(step: u64) -> u64 {
     let headless = STRIDE as u64 - 8;
     if step >= STRIDE as u64 { step } else { headless / step * step + step }
 }

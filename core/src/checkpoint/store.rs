@@ -1,0 +1,237 @@
+//! Checkpoints under generation numbers in one folder.
+//!
+//! Must never remove a checkpoint before enough newer ones are known to be whole and durable, and never use a number that a
+//! file has.
+
+use alloc::vec::Vec;
+use core::fmt::Write as _;
+
+use crate::error::{Context as _, Error, Limit, Operation};
+use crate::storage::{Directory, Folder, NameBuf, NameError};
+
+use super::options::CheckpointOptions;
+use super::reader::CheckpointReader;
+use super::writer::CheckpointWriter;
+use super::{CheckpointMeta, CheckpointSummary};
+
+const EXTENSION: &str = ".CKP";
+const DIGITS: usize = 8;
+
+/// The checkpoints of one folder: files `XXXXXXXX.CKP`, numbered in hexadecimal from 1. Other files are neither read nor
+/// touched.
+///
+/// Whoever holds the lock of the log writes checkpoints; the store has no lock of its own.
+///
+/// Memory: four bytes for each checkpoint in the folder, while it is listed.
+///
+/// ```
+/// use durability_core::checkpoint::{CheckpointMeta, CheckpointOptions, CheckpointStore};
+/// use durability_core::storage::{Folder, MemoryDirectory};
+/// let mut store = CheckpointStore::new(MemoryDirectory::new(), Folder::new("ckp")?)?;
+/// for state in ["one", "two", "three"] {
+///     let (_, mut writer) = store.create(CheckpointMeta::default(), CheckpointOptions::new())?;
+///     writer.put(state)?;
+///     let summary = writer.finish()?;
+///     store.adopt(&summary);
+///     store.remove_older(2, CheckpointOptions::new())?;
+/// }
+/// assert_eq!(store.list()?, [2, 3]);
+/// let mut reader = store.open(3, CheckpointOptions::new())?;
+/// assert_eq!(reader.take::<String>()?, "three");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct CheckpointStore<D> {
+    dir: D,
+    /// Some name in the folder: it stands for the folder.
+    inside: NameBuf,
+    /// Generations known to be whole and durable, name and all.
+    durable: Vec<u32>,
+}
+
+impl<D: Directory> CheckpointStore<D> {
+    /// The checkpoints of `folder`, which need not exist.
+    ///
+    /// # Errors
+    /// [`Error::Name`] if the folder's name leaves no room for a file's.
+    pub fn new(dir: D, folder: Folder<'_>) -> Result<Self, Error<D::Error>> {
+        let inside = name_of(folder, u32::MAX)?;
+        Ok(Self { dir, inside, durable: Vec::new() })
+    }
+
+    fn folder(&self) -> Folder<'_> {
+        self.inside.as_name().folder()
+    }
+
+    /// The file of a generation.
+    ///
+    /// # Errors
+    /// Never in a folder that [`new`](Self::new) has accepted.
+    pub fn path(&self, generation: u32) -> Result<NameBuf, Error<D::Error>> {
+        Ok(name_of(self.folder(), generation)?)
+    }
+
+    /// The generations that have a file, lowest first, whole or not.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn list(&self) -> Result<Vec<u32>, Error<D::Error>> {
+        let mut generations = Vec::new();
+        self.dir
+            .list(self.folder(), &mut |file| generations.extend(generation_of(file)))
+            .on(Operation::List, &self.inside)?;
+        generations.sort_unstable();
+        Ok(generations)
+    }
+
+    /// The highest generation that has a file, whole or not.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn newest(&self) -> Result<Option<u32>, Error<D::Error>> {
+        Ok(self.list()?.last().copied())
+    }
+
+    /// The generation that [`create`](Self::create) takes: above all that have a file, also the unfinished ones.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] after 2^32 - 1 generations, [`Error::Store`].
+    pub fn next_generation(&self) -> Result<u32, Error<D::Error>> {
+        let newest = self.newest()?.unwrap_or(0);
+        let limit = u64::from(u32::MAX);
+        newest.checked_add(1).ok_or(Error::Limit {
+            what: Limit::FileNumbers,
+            found: limit.saturating_add(1),
+            limit,
+        })
+    }
+
+    /// Begins the checkpoint of the next generation.
+    ///
+    /// # Errors
+    /// As [`next_generation`](Self::next_generation) and [`CheckpointWriter::create`].
+    pub fn create(
+        &self,
+        meta: CheckpointMeta,
+        options: CheckpointOptions,
+    ) -> Result<(u32, CheckpointWriter<&D>), Error<D::Error>> {
+        let generation = self.next_generation()?;
+        let path = self.path(generation)?;
+        let writer = CheckpointWriter::create(&self.dir, path.as_name(), meta, options)?;
+        Ok((generation, writer))
+    }
+
+    /// Remembers that a checkpoint of this folder was finished by this process, so that [`remove_older`](Self::remove_older) need not read it.
+    pub fn adopt(&mut self, finished: &CheckpointSummary) {
+        if let Some(generation) = self.folder().holds(finished.path()).and_then(generation_of) {
+            self.durable.push(generation);
+        }
+    }
+
+    /// Opens the checkpoint of a generation.
+    ///
+    /// # Errors
+    /// As [`CheckpointReader::open`].
+    pub fn open(
+        &self,
+        generation: u32,
+        options: CheckpointOptions,
+    ) -> Result<CheckpointReader<&D>, Error<D::Error>> {
+        CheckpointReader::open(&self.dir, self.path(generation)?.as_name(), options)
+    }
+
+    /// Reads a whole checkpoint and verifies it.
+    ///
+    /// # Errors
+    /// As [`CheckpointReader::open`] and [`CheckpointReader::read`].
+    pub fn verify(
+        &self,
+        generation: u32,
+        options: CheckpointOptions,
+    ) -> Result<CheckpointSummary, Error<D::Error>> {
+        self.open(generation, options)?.verify()
+    }
+
+    /// Removes all checkpoints that are older than the newest `keep` whole ones; returns how many.
+    ///
+    /// What is not whole, unfinished or damaged, goes if a whole one is newer, and does not count. Those that count are made
+    /// durable and verified before anything goes, unless this store has done so before or was [told](Self::adopt); they are read for that.
+    ///
+    /// **Durability.** After `Ok` the removals are durable. A crash in the middle leaves some of the older ones, which the next call
+    /// removes. Nothing goes while fewer than one is whole.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] if `keep` is 0, [`Error::Newer`], [`Error::NewerFrame`] or [`Error::Limit`] for a checkpoint that can be judged neither whole
+    /// nor not, [`Error::Store`].
+    pub fn remove_older(
+        &mut self,
+        keep: u32,
+        options: CheckpointOptions,
+    ) -> Result<u32, Error<D::Error>> {
+        if keep == 0 {
+            let max = u64::from(u32::MAX);
+            return Err(Error::BadOption { option: "keep", found: 0, min: 1, max });
+        }
+        let generations = self.list()?;
+        let (mut kept, mut doomed) = (0_u32, Vec::new());
+        for &generation in generations.iter().rev() {
+            if kept < keep && self.is_durable(generation, options)? {
+                kept = kept.saturating_add(1);
+            } else if kept > 0 {
+                doomed.push(generation);
+            }
+        }
+        if doomed.is_empty() {
+            return Ok(0);
+        }
+        // Lowest first, so that what a crash leaves is the newer part.
+        for &generation in doomed.iter().rev() {
+            let path = self.path(generation)?;
+            self.dir.remove(path.as_name()).on(Operation::Remove, &path)?; // crash: any of the doomed are left
+        }
+        self.durable.retain(|generation| !doomed.contains(generation));
+        self.dir.sync_dir(self.folder()).on(Operation::SyncDir, &self.inside)?;
+        Ok(u32::try_from(doomed.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Whether a checkpoint is whole, after making it durable: a process that was killed may have left it in a cache.
+    fn is_durable(
+        &mut self,
+        generation: u32,
+        options: CheckpointOptions,
+    ) -> Result<bool, Error<D::Error>> {
+        if self.durable.contains(&generation) {
+            return Ok(true);
+        }
+        let path = self.path(generation)?;
+        self.dir.sync_file(path.as_name()).on(Operation::Sync, &path)?;
+        self.dir.sync_dir(self.folder()).on(Operation::SyncDir, &path)?;
+        match self.verify(generation, options) {
+            Ok(_) => {
+                self.durable.push(generation);
+                Ok(true)
+            }
+            Err(Error::Corrupt(_) | Error::Unfinished { .. }) => Ok(false),
+            // Too large for these options, or of a later version: that is no reason to remove it.
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// `XXXXXXXX.CKP` in a folder.
+fn name_of(folder: Folder<'_>, generation: u32) -> Result<NameBuf, NameError> {
+    let mut file = heapless::String::<{ DIGITS + EXTENSION.len() }>::new();
+    // Eight digits and the extension: it fits by its type.
+    let _ = write!(file, "{generation:08X}{EXTENSION}");
+    NameBuf::join(folder, &file)
+}
+
+/// The generation of a file's name, if it is a checkpoint's.
+fn generation_of(file: &str) -> Option<u32> {
+    let digits = file.strip_suffix(EXTENSION)?;
+    let plain = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'));
+    if !plain || digits.len() != DIGITS {
+        return None;
+    }
+    u32::from_str_radix(digits, 16).ok().filter(|&generation| generation > 0)
+}

@@ -1,0 +1,198 @@
+//! What lies behind a bad frame of a file that is *continued in place* after a crash, as record logs are.
+//!
+//! There the dead bytes of one run are followed by the frames of the next, so the extent that a dead header claims may reach
+//! far into frames that live: a record of 1 MiB, torn after 4 KiB, has the resume frame and all that follows inside
+//! of it. So, unlike [`search`](super::search), nothing is passed over unread:
+//!
+//! - every multiple of the alignment is a candidate;
+//! - a *resume* frame counts if header and payload verify and it names the bad frame;
+//! - a *synced* header is proof of damage, but inside the extent of another header that verifies (the place where a payload
+//!   may imitate frames) its payload must verify too.
+//!
+//! Must never be taken in by a resume frame whose header survived a crash and whose payload did not.
+
+use crate::bytes::control::Control;
+use crate::bytes::field::is_blank;
+use crate::bytes::frame::{Codec, Decoded, HEADER_BYTES, Header};
+use crate::error::Error;
+use crate::storage::{ReadFile, StoreError};
+
+use super::frames::{Bad, Cursor, Frames};
+use super::search::{STRIDE, blank_step, may_follow};
+
+/// Bytes in the payload of a resume frame.
+pub(crate) const RESUME_BYTES: u32 = 8;
+
+/// What lies behind a bad frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InPlace {
+    /// A resume frame takes the log up again; the cursor stands behind it.
+    Resumed {
+        /// From the bad frame to the resume frame.
+        dead_bytes: u64,
+    },
+    /// What was at the bad frame had been durable.
+    Damaged,
+    /// Nothing: the log ends at the bad frame.
+    End {
+        /// Behind the last byte that is not room: the bad frame's offset if there is none.
+        written_end: u64,
+    },
+}
+
+/// What a candidate tells.
+enum Candidate {
+    Resume,
+    Proof,
+    /// A whole frame that proves nothing: go on behind it.
+    Frame,
+    /// A header that proves nothing.
+    Header,
+    /// No frame.
+    Nothing,
+}
+
+/// The state of one search.
+struct Place {
+    bad: Bad,
+    position: u32,
+    /// Below this, candidates lie inside of a frame whose header verifies.
+    covered: u64,
+    /// Payload bytes that may still be judged in vain. Honest files never use it up; hostile ones make the search no more
+    /// than linear.
+    budget: u64,
+}
+
+impl<R> Frames<R>
+where
+    R: ReadFile,
+    R::Error: StoreError,
+{
+    /// Decides what a bad frame is.
+    pub(crate) fn behind(&mut self, bad: Bad) -> Result<InPlace, Error<R::Error>> {
+        let step = u64::from(self.codec().alignment());
+        let mut place = Place {
+            bad,
+            position: self.cursor().position,
+            covered: bad.search_from,
+            budget: self.len()?,
+        };
+        let mut offset = bad.offset.saturating_add(step);
+        loop {
+            let codec = self.codec();
+            let bytes = self.at(offset, STRIDE)?;
+            if bytes.is_empty() {
+                return Ok(InPlace::End { written_end: self.written_end(bad.offset)? });
+            }
+            if is_blank(bytes.get(..STRIDE).unwrap_or(bytes)) {
+                offset = offset.saturating_add(blank_step(step));
+                continue;
+            }
+            let Some(header) = plausible(codec, bytes, offset, &place) else {
+                offset = offset.saturating_add(step);
+                continue;
+            };
+            let frame_end = offset.saturating_add(codec.frame_bytes(header.payload_bytes.into()));
+            match self.judge(offset, &header, &mut place)? {
+                Candidate::Resume => {
+                    self.set_cursor(Cursor {
+                        offset: frame_end,
+                        position: header.position,
+                        checksum: header.payload_checksum,
+                    });
+                    let dead_bytes = offset.saturating_sub(bad.offset);
+                    return Ok(InPlace::Resumed { dead_bytes });
+                }
+                Candidate::Proof => return Ok(InPlace::Damaged),
+                Candidate::Frame => {
+                    place.covered = frame_end;
+                    offset = frame_end;
+                }
+                Candidate::Header => {
+                    place.covered = place.covered.max(frame_end);
+                    offset = offset.saturating_add(step);
+                }
+                Candidate::Nothing => offset = offset.saturating_add(step),
+            }
+        }
+    }
+
+    fn judge(
+        &mut self,
+        offset: u64,
+        header: &Header,
+        place: &mut Place,
+    ) -> Result<Candidate, Error<R::Error>> {
+        let resume_like = header.flags.control && header.payload_bytes == RESUME_BYTES;
+        if resume_like {
+            // Written behind a torn tail, so its own payload may be torn: a header alone says nothing.
+            let payload_at = offset.saturating_add(HEADER_BYTES as u64);
+            let payload = self.held(payload_at).get(..RESUME_BYTES as usize);
+            let Some(payload) = payload.filter(|payload| self.codec().verify(header, payload))
+            else {
+                return Ok(Candidate::Nothing);
+            };
+            let control = Control::decode(payload);
+            if let Ok(Control::Resume { dead_from }) = control
+                && u64::from(dead_from) == place.bad.offset
+                && header.position == place.position
+            {
+                return Ok(Candidate::Resume);
+            }
+        } else if offset < place.covered && !self.is_whole(offset, header, &mut place.budget)? {
+            return Ok(Candidate::Nothing);
+        }
+        Ok(if header.flags.synced {
+            Candidate::Proof
+        } else if resume_like || offset < place.covered {
+            Candidate::Frame
+        } else {
+            Candidate::Header
+        })
+    }
+
+    /// Whether a payload verifies; it is read in pieces, however long it is.
+    fn is_whole(
+        &mut self,
+        offset: u64,
+        header: &Header,
+        budget: &mut u64,
+    ) -> Result<bool, Error<R::Error>> {
+        let mut left = u64::from(header.payload_bytes);
+        let mut at = offset.saturating_add(HEADER_BYTES as u64);
+        if at.saturating_add(left) > self.len()? {
+            return Ok(false);
+        }
+        let Some(rest) = budget.checked_sub(left) else {
+            // Only a file made for it gets here; an error is safer than a shorter log.
+            return Ok(true);
+        };
+        let crc = self.codec().crc();
+        let mut checksum = header.checksum;
+        while left > 0 {
+            let bytes = self.at(at, 1)?;
+            let count = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+            if count == 0 {
+                return Ok(false);
+            }
+            checksum = crc.update(checksum, bytes.get(..count).unwrap_or_default());
+            at = at.saturating_add(count as u64);
+            left = left.saturating_sub(count as u64);
+        }
+        let whole = checksum == header.payload_checksum;
+        if !whole {
+            *budget = rest;
+        }
+        Ok(whole)
+    }
+}
+
+fn plausible(codec: Codec, bytes: &[u8], offset: u64, place: &Place) -> Option<Header> {
+    match codec.decode(offset, bytes.first_chunk::<HEADER_BYTES>()?) {
+        Decoded::Frame(header) => {
+            let distance = offset.saturating_sub(place.bad.offset);
+            may_follow(&header, place.position, distance).then_some(header)
+        }
+        _ => None,
+    }
+}

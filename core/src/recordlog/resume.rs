@@ -1,0 +1,229 @@
+//! Opens a record log for appending: makes a new one, or finds the end of an existing one and goes on behind it.
+//!
+//! Must never append behind bytes that are not durable, never before the end is known, and never take damage for an end.
+//!
+//! # Crash story
+//!
+//! Creating: the file, its header, sync of the file, sync of the folder; only then frames. A crash before the last step
+//! leaves no file, an empty one, or one with a bad header and nothing behind it: an *unfinished creation*, which is
+//! removed (synced, so that it cannot come back under the new file) and made anew.
+//!
+//! Resuming, where `p` is the first offset without a frame:
+//!
+//! 1. Sync the file and the folder. What is read from now on is what power loss would leave.
+//! 2. Scan. Damage ends here, with nothing changed.
+//! 3. Only room behind `p`: go on at `p`. A crash leaves a torn tail at `p`, as after any append.
+//! 4. A torn tail: go on at the first whole unit behind the last byte that is not room, at `q`, with a *resume* frame
+//!    that says "dead from `p`". It may carry *synced*, for all before it is durable by step 1.
+//!    A crash now may keep any part of what follows `q`: then the resume frame does not verify, as a whole, and `p` is
+//!    still the end, with a longer torn tail; the next resume goes on behind that. No frame behind `q` carries *synced*
+//!    before a sync has made the resume frame durable, so none can prove the dead bytes to be damage. If the
+//!    resume frame is kept, the log goes on behind it, whatever became of the rest.
+//! 5. What scanning finds beyond a resume frame never depends on the dead bytes: a reader looks for the frame that
+//!    names `p` at every multiple of the alignment, also inside of frames that the dead bytes claim.
+
+use crate::bytes::control::Control;
+use crate::bytes::crc::Crc;
+use crate::bytes::frame::{Codec, Flags};
+use crate::bytes::header::{
+    Common, FileHeader as _, RECORD_LOG_HEADER_BYTES, RecordLogHeader, header_salt,
+};
+use crate::error::{Context as _, Error, Limit, Operation};
+use crate::file::behind::RESUME_BYTES;
+use crate::file::sink::Sink;
+use crate::storage::{AppendFile, Directory, Name, NameBuf, StoreError};
+
+use super::options::Checked;
+use super::scan::{End, Opened, Scan, Step};
+
+/// A file that is ready for the next frame.
+#[derive(Debug)]
+pub(super) struct Ready<A> {
+    pub(super) sink: Sink<A>,
+    pub(super) codec: Codec,
+    pub(super) records: u32,
+    /// All before the next frame is durable, and there is something before it.
+    pub(super) proven: bool,
+    /// There are frames that no sync has covered.
+    pub(super) unsynced: bool,
+    /// The last frame is a close frame.
+    pub(super) closed: bool,
+}
+
+/// What is in the file.
+enum Found {
+    Nothing,
+    Log { codec: Codec, records: u32, end: End, file_bytes: u64, closed: bool },
+}
+
+/// Makes a new log; `None` if the name is taken.
+pub(super) fn create<D: Directory>(
+    dir: &D,
+    path: Name<'_>,
+    options: &Checked,
+) -> Result<Option<Ready<D::Appender>>, Error<D::Error>> {
+    let name = NameBuf::from(path);
+    let Some(file) = dir.create(path, 0).on(Operation::Create, &name)? else { return Ok(None) };
+    let crc = Crc::detect();
+    let common = Common { alignment: options.alignment, log_id: dir.nonce() };
+    let header = RecordLogHeader { common }.encode(crc);
+    let codec = Codec::new(crc, header_salt(&header), options.alignment);
+    let mut sink = new_sink(file, name, options)?;
+    sink.put(&header)?;
+    // Only whole granules now, not up to the first frame: behind an unfinished header there must be nothing.
+    zeros_up_to(
+        &mut sink,
+        (RECORD_LOG_HEADER_BYTES as u64).next_multiple_of(options.granule.into()),
+    )?;
+    sink.sync()?; // crash: no file, or an unfinished creation
+    dir.sync_dir(path.folder()).on(Operation::SyncDir, sink.name())?; // crash: the same, or an empty log
+    sink.pad(codec)?;
+    Ok(Some(Ready { sink, codec, records: 0, proven: false, unsynced: false, closed: false }))
+}
+
+/// Goes on with an existing log; `None` if there is no file.
+pub(super) fn resume<D: Directory>(
+    dir: &D,
+    path: Name<'_>,
+    options: &Checked,
+) -> Result<Option<Ready<D::Appender>>, Error<D::Error>> {
+    let name = NameBuf::from(path);
+    if dir.open(path).on(Operation::Open, &name)?.is_none() {
+        return Ok(None);
+    }
+    let can_reopen = dir.capabilities().reopen();
+    if can_reopen {
+        dir.sync_file(path).on(Operation::Sync, &name)?; // crash: as it was
+        dir.sync_dir(path.folder()).on(Operation::SyncDir, &name)?;
+    }
+    match inspect(dir, path, options)? {
+        Found::Nothing => start_over(dir, path, options),
+        Found::Log { records: 0, .. } if !can_reopen => start_over(dir, path, options),
+        Found::Log { .. } if !can_reopen => {
+            Err(D::Error::unsupported()).on(Operation::Reopen, &name)
+        }
+        Found::Log { codec, records, end, file_bytes, closed } => {
+            options.check_existing(codec.alignment())?;
+            let Some(mut sink) = reopen(dir, &name, options, codec, end, file_bytes)? else {
+                return Ok(None);
+            };
+            let torn = end.torn_bytes() > 0;
+            if torn {
+                append_resume(&mut sink, codec, options, records, end)?;
+            }
+            Ok(Some(Ready {
+                sink,
+                codec,
+                records,
+                proven: !torn,
+                unsynced: torn,
+                closed: closed && !torn,
+            }))
+        }
+    }
+}
+
+/// An unfinished creation, or an empty log that cannot be reopened: nothing in it was ever acknowledged.
+fn start_over<D: Directory>(
+    dir: &D,
+    path: Name<'_>,
+    options: &Checked,
+) -> Result<Option<Ready<D::Appender>>, Error<D::Error>> {
+    let name = NameBuf::from(path);
+    dir.remove(path).on(Operation::Remove, &name)?; // crash: still there, or gone
+    // Otherwise a power cut could bring the old file back in place of the new one.
+    dir.sync_dir(path.folder()).on(Operation::SyncDir, &name)?; // crash: gone
+    create(dir, path, options)
+}
+
+/// Reads the whole log.
+fn inspect<D: Directory>(
+    dir: &D,
+    path: Name<'_>,
+    options: &Checked,
+) -> Result<Found, Error<D::Error>> {
+    let name = NameBuf::from(path);
+    let Some(file) = dir.open(path).on(Operation::Open, &name)? else {
+        return Err(Error::Missing { file: name });
+    };
+    let mut scan = match Scan::open(file, name, options)? {
+        Opened::Unfinished { .. } => return Ok(Found::Nothing),
+        Opened::Log(scan) => scan,
+    };
+    let end = loop {
+        if let Step::End(end) = scan.step()? {
+            break end;
+        }
+    };
+    let (codec, records, closed) = (scan.codec(), scan.records(), scan.closed);
+    Ok(Found::Log { codec, records, end, file_bytes: scan.len()?, closed })
+}
+
+/// Opens the file behind its end, and fills up to where the next frame begins.
+fn reopen<D: Directory>(
+    dir: &D,
+    name: &NameBuf,
+    options: &Checked,
+    codec: Codec,
+    end: End,
+    file_bytes: u64,
+) -> Result<Option<Sink<D::Appender>>, Error<D::Error>> {
+    let granule = u64::from(options.granule);
+    let next = if end.torn_bytes() > 0 { codec.align(end.written_end) } else { end.offset };
+    // The last frame's padding may be missing; a file cannot be opened beyond its end.
+    let at = next.min(file_bytes.next_multiple_of(granule));
+    let resume_end = codec.frame_bytes(RESUME_BYTES.into()).saturating_add(next);
+    if resume_end > options.file_bytes_max {
+        let limit = options.file_bytes_max;
+        return Err(Error::Limit { what: Limit::FileBytes, found: resume_end, limit });
+    }
+    let Some(file) = dir.reopen(name.as_name(), at).on(Operation::Reopen, name)? else {
+        return Ok(None);
+    };
+    let mut sink = new_sink(file, name.clone(), options)?;
+    zeros_up_to(&mut sink, next)?;
+    Ok(Some(sink))
+}
+
+/// Says which bytes are dead. It stays in the buffer until there is more to write, or the writer is dropped: a log on a full
+/// medium can be opened.
+fn append_resume<A>(
+    sink: &mut Sink<A>,
+    codec: Codec,
+    options: &Checked,
+    records: u32,
+    end: End,
+) -> Result<(), Error<A::Error>>
+where
+    A: AppendFile,
+    A::Error: StoreError,
+{
+    let limit = options.file_bytes_max;
+    let dead_from = u32::try_from(end.offset).map_err(|_| Error::Limit {
+        what: Limit::FileBytes,
+        found: end.offset,
+        limit,
+    })?;
+    let (payload, length) = Control::Resume { dead_from }.encode();
+    let flags = Flags { synced: true, control: true, more: false };
+    sink.append(codec, flags, records, payload.get(..length).unwrap_or_default())?;
+    Ok(())
+}
+
+fn new_sink<A>(file: A, name: NameBuf, options: &Checked) -> Result<Sink<A>, Error<A::Error>>
+where
+    A: AppendFile,
+    A::Error: StoreError,
+{
+    Sink::new(file, name, alloc::vec::Vec::new(), options.buffer_bytes, options.granule)
+}
+
+fn zeros_up_to<A>(sink: &mut Sink<A>, offset: u64) -> Result<(), Error<A::Error>>
+where
+    A: AppendFile,
+    A::Error: StoreError,
+{
+    let count = offset.saturating_sub(sink.offset());
+    // Less than one alignment: the start of the file, and everything cut, is a multiple of the granule.
+    sink.put([0; 512].get(..usize::try_from(count).unwrap_or(0)).unwrap_or_default())
+}
