@@ -167,6 +167,16 @@ pub enum Error<E: StoreError> {
         /// The last entry of the log.
         last: Option<EntryId>,
     },
+    /// A checkpoint is of another kind or schema than the one asked for.
+    #[error("checkpoint {file} has tag {found}, expected {expected}")]
+    CheckpointTag {
+        /// The checkpoint.
+        file: NameBuf,
+        /// The tag asked for.
+        expected: u32,
+        /// Its tag.
+        found: u32,
+    },
     /// The state at an entry before the oldest usable checkpoint was asked for.
     #[error("cannot stop at entry {stop}: the oldest usable checkpoint is at {oldest}")]
     StopBeforeCheckpoint {

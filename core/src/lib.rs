@@ -12,7 +12,9 @@ mod durable;
 mod error;
 mod file;
 mod mode;
+pub mod publish;
 pub mod recordlog;
+pub mod recover;
 pub mod storage;
 pub mod walog;
 

@@ -59,6 +59,11 @@ impl<D: Directory> CheckpointStore<D> {
         Ok(Self { dir, inside, durable: Vec::new() })
     }
 
+    /// The directory.
+    pub const fn directory(&self) -> &D {
+        &self.dir
+    }
+
     fn folder(&self) -> Folder<'_> {
         self.inside.as_name().folder()
     }

@@ -3,6 +3,7 @@
 //! Must never let through a name that could leave the directory (`..`, an absolute path), address the
 //! directory itself (the empty name), or mean different files on different systems.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 /// Longest name in bytes, separators included.
@@ -217,10 +218,11 @@ impl fmt::Display for Folder<'_> {
     }
 }
 
-/// An owned [`Name`], held inline: errors and writers carry it without allocating.
+/// An owned [`Name`], as errors and writers carry it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct NameBuf {
-    text: heapless::String<NAME_BYTES_MAX>,
+    /// Boxed, so that an error stays small enough to be returned by value.
+    text: Box<str>,
 }
 
 impl NameBuf {
@@ -238,14 +240,13 @@ impl NameBuf {
     pub fn join(folder: Folder<'_>, file: &str) -> Result<Self, NameError> {
         let found = folder.text.len().saturating_add(file.len()).saturating_add(1);
         let too_long = |_| NameError::TooLong { found, limit: NAME_BYTES_MAX };
-        let mut text = heapless::String::new();
+        let mut text = heapless::String::<NAME_BYTES_MAX>::new();
         if !folder.is_root() {
             text.push_str(folder.text).map_err(too_long)?;
             text.push_str("/").map_err(too_long)?;
         }
         text.push_str(file).map_err(too_long)?;
-        Name::new(&text)?;
-        Ok(Self { text })
+        Ok(Name::new(&text)?.into())
     }
 
     /// The name, borrowed.
@@ -254,8 +255,8 @@ impl NameBuf {
     }
 
     /// For errors about no file in particular.
-    pub(crate) const fn unnamed() -> Self {
-        Self { text: heapless::String::new() }
+    pub(crate) fn unnamed() -> Self {
+        Self { text: "".into() }
     }
 }
 
@@ -292,16 +293,13 @@ impl fmt::Debug for FolderBuf {
 
 impl From<Name<'_>> for NameBuf {
     fn from(name: Name<'_>) -> Self {
-        // A checked name always fits; should that ever break, a cut name in a message beats a panic.
-        let mut text = heapless::String::new();
-        let _fits = text.push_str(name.text);
-        Self { text }
+        Self { text: name.text.into() }
     }
 }
 
 impl fmt::Debug for NameBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.text.as_str())
+        write!(f, "{:?}", self.text)
     }
 }
 

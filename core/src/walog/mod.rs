@@ -6,6 +6,7 @@
 mod chain;
 mod discover;
 mod encode;
+mod entry;
 mod hooks;
 mod ids;
 mod name;
@@ -17,6 +18,7 @@ mod segments;
 mod tail;
 mod typed;
 
+pub use entry::WalEntry;
 pub use hooks::{Event, Hooks};
 pub use ids::{EntryIds, SegmentRange};
 pub use options::{FlushPolicy, WalOptions};

@@ -29,6 +29,7 @@ pub struct RawWalReader<D: Directory> {
     settings: Settings,
     log_id: u64,
     chain: Vec<Segment>,
+    tail_is_empty: bool,
     buffer: Vec<u8>,
 }
 
@@ -83,13 +84,39 @@ impl<D: Directory> RawWalReader<D> {
         let settings = options.check(&dir.capabilities())?;
         let mut buffer = Vec::new();
         let found = discover(&dir, &settings, Purpose::Read, &mut buffer)?;
-        Ok(Self { dir, settings, log_id: found.log_id, chain: found.chain, buffer })
+        let (log_id, chain) = (found.log_id, found.chain);
+        Ok(Self { dir, settings, log_id, chain, tail_is_empty: false, buffer })
     }
 
-    /// A reader beside the writer that knows the log.
-    pub(super) fn beside(dir: D, settings: &Settings, log_id: u64, chain: &[Segment]) -> Self {
+    /// A reader beside the writer that knows the log. A tail without entries is not opened: it may be open for appending.
+    pub(super) fn beside(
+        dir: D,
+        settings: &Settings,
+        log_id: u64,
+        chain: &[Segment],
+        tail_is_empty: bool,
+    ) -> Self {
         let (settings, chain) = (settings.clone(), chain.to_vec());
-        Self { dir, settings, log_id, chain, buffer: Vec::new() }
+        Self { dir, settings, log_id, chain, tail_is_empty, buffer: Vec::new() }
+    }
+
+    /// The directory.
+    pub const fn directory(&self) -> &D {
+        &self.dir
+    }
+
+    /// The id of the last entry, found by reading the tail; `None` if there never was one.
+    ///
+    /// # Errors
+    /// As [`Entries::next`]; a torn tail is none.
+    pub fn scan_last_entry_id(&mut self) -> Result<Option<EntryId>, Error<D::Error>> {
+        let Some(tail) = self.chain.last() else {
+            return Ok(EntryId::new(self.settings.first_id.get().saturating_sub(1)));
+        };
+        let first = EntryId::new(tail.first_id).unwrap_or(EntryId::FIRST);
+        let mut entries = self.range(ReadMode::BestEffort, first..)?;
+        while entries.next()?.is_some() {}
+        Ok(entries.report.last_id)
     }
 
     /// The id of the log; `None` if there is none.
@@ -230,6 +257,11 @@ impl<D: Directory> Entries<'_, D> {
         let Some(segment) = self.reader.chain.get(self.index).copied() else {
             return self.end_of_log().map(|()| false);
         };
+        if self.reader.tail_is_empty && segment.sealed.is_none() {
+            self.index = self.index.saturating_add(1);
+            self.report.last_id = EntryId::new(segment.first_id.saturating_sub(1));
+            return self.end_of_log().map(|()| false);
+        }
         let buffer = core::mem::take(&mut self.reader.buffer);
         let reader = &self.reader;
         let opened = open_segment(&reader.dir, &reader.settings, reader.log_id, &segment, buffer);

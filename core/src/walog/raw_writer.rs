@@ -347,7 +347,9 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// As [`flush`](Self::flush) and [`RawWalReader::open`](super::RawWalReader::open).
     pub fn reader(&mut self) -> Result<super::RawWalReader<&D>, Error<D::Error>> {
         self.flush()?;
-        Ok(super::RawWalReader::beside(&self.dir, &self.settings, self.log_id, &self.chain))
+        let (settings, chain) = (&self.settings, &self.chain[..]);
+        let tail_is_empty = self.tail.position() == 0;
+        Ok(super::RawWalReader::beside(&self.dir, settings, self.log_id, chain, tail_is_empty))
     }
 
     /// Whether the open tail takes that many bytes without rotating.

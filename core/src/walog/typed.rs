@@ -282,6 +282,14 @@ impl<E: DeserializeOwned, D: Directory> WalReader<E, D> {
         self.raw.first_entry_id()
     }
 
+    /// The id of the last entry, found by reading the tail; `None` if there never was one.
+    ///
+    /// # Errors
+    /// As [`RawWalReader::scan_last_entry_id`].
+    pub fn scan_last_entry_id(&mut self) -> Result<Option<EntryId>, Error<D::Error>> {
+        self.raw.scan_last_entry_id()
+    }
+
     /// All entries, collected. Memory grows with the log: see [`replay_each`](Self::replay_each).
     ///
     /// # Errors
