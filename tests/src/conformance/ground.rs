@@ -14,6 +14,9 @@ use crate::shared::offset;
 /// How often a read that answers "interrupted" is tried again before that counts as a failure.
 const RETRIES_MAX: u32 = 100;
 
+/// How many reads of 512 bytes room may take: 64 MiB, so that a file without an end does not hang the suite.
+const ROOM_READS_MAX: u32 = 128 * 1024;
+
 /// A directory under one law.
 pub(super) struct Ground<'a, D: Directory> {
     pub(super) dir: &'a D,
@@ -232,7 +235,7 @@ impl<'a, D: Directory> Ground<'a, D> {
     /// From the cursor on, everything must read as zeros, as 0xFF, or as the end.
     pub(super) fn only_room_follows(&self, file: &mut D::Reader) -> Result<(), Broken> {
         let mut buffer = [0; 512];
-        loop {
+        for _ in 0..ROOM_READS_MAX {
             let count = self.read(file, &mut buffer)?;
             let chunk = buffer.get(..count).unwrap_or_default();
             if chunk.is_empty() {
@@ -242,6 +245,7 @@ impl<'a, D: Directory> Ground<'a, D> {
             let step = "the room behind what was written";
             self.holds(step, stray.is_none(), "zeros, 0xFF or the end", stray)?;
         }
+        Err(self.broken("the room behind what was written", "an end", "none for millions of bytes"))
     }
 
     /// The names that `list` reports, sorted; duplicates stay.

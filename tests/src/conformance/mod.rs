@@ -21,7 +21,10 @@
 //! size. The names are 8.3 and at most one folder deep, as the core's own are; what else a backend can name is tried, and
 //! may be refused. What the suite cannot see is what a power cut does: that is for the crash simulator.
 //!
+//! That the suite can fail is proven by [`flawed`]: every law has a bug that it alone is named for.
+//!
 
+pub mod flawed;
 mod ground;
 pub mod laws;
 mod report;

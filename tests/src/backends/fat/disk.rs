@@ -8,10 +8,10 @@ use embedded_sdmmc::{Block, BlockCount, BlockDevice, BlockIdx};
 
 use crate::shared::lock;
 
-/// FAT16 begins at 4,085 clusters, of one block each here.
-const CLUSTERS: usize = 4200;
-/// Two bytes an entry, two reserved entries.
-const TABLE_BLOCKS: usize = ((CLUSTERS + 2) * 2).div_ceil(Block::LEN);
+const TABLE_BLOCKS: usize = 17;
+/// FAT16 begins at 4,085 clusters, of one block each here. Two bytes an entry, two of them reserved: the table is full to
+/// its last byte, because the store takes free entries beyond the last cluster for clusters.
+const CLUSTERS: usize = TABLE_BLOCKS * Block::LEN / 2 - 2;
 const TABLES: usize = 2;
 const ROOT_ENTRIES: usize = 512;
 const ROOT_BLOCKS: usize = ROOT_ENTRIES * 32 / Block::LEN;
