@@ -1,5 +1,12 @@
 //! Every backend keeps the `Directory` contract, in its own form and erased.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    reason = "a test runs on a host and fails by panicking"
+)]
 
 use std::rc::Rc;
 use std::sync::Arc;

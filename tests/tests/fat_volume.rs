@@ -1,5 +1,12 @@
 //! The FAT backend keeps its files over a mount, gives room back, and says when it is full.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    reason = "a test runs on a host and fails by panicking"
+)]
 
 use durability_core::embedded_io::{Error as _, ErrorKind, Read as _, Write as _};
 use durability_core::storage::{AppendFile as _, Directory as _, Name, StoreError as _};

@@ -1,5 +1,12 @@
 //! The fault wrapper counts what is asked of it, and fails exactly where it is told to.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    reason = "a test runs on a host and fails by panicking"
+)]
 
 use durability_core::embedded_io::{
     Error as _, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _,
@@ -156,9 +163,9 @@ fn the_trace_tells_operations_in_order_with_their_files() {
 
 #[test]
 fn backend_errors_keep_their_meaning() {
+    type Error = <FaultyDirectory<MemoryDirectory> as Directory>::Error;
     let dir = FaultyDirectory::new(MemoryDirectory::with_bytes_max(4));
     let mut file = dir.create(name("A"), 0).unwrap().unwrap();
     assert!(file.write(&[1; 8]).is_err_and(|error| error.is_no_space()));
-    type Error = <FaultyDirectory<MemoryDirectory> as Directory>::Error;
     assert!(Error::unsupported().is_unsupported());
 }

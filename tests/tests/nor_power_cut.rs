@@ -1,5 +1,12 @@
 //! A power cut inside any program or erase leaves a flash directory that mounts, with every other file intact.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    reason = "a test runs on a host and fails by panicking"
+)]
 
 use std::collections::BTreeMap;
 
@@ -310,4 +317,36 @@ fn the_largest_file_fills_its_slot_and_not_one_granule_more() {
     dir.create(Name::new("wal/2").unwrap(), 0).unwrap().unwrap();
     assert!(content(&dir, "wal/2").iter().all(|byte| *byte == 0xFF));
     assert!(content(&dir, "wal/1").iter().all(|byte| *byte == 9));
+}
+
+#[test]
+fn a_slot_that_held_0xff_bytes_is_erased_before_it_is_used_again() {
+    // The middle block of three then holds nothing but programmed 0xFF.
+    let dir = NorDirectory::new(chip(16, 512, 3).geometry, 3).unwrap();
+    for index in 0..12 {
+        let name = format!("wal/{index}");
+        let name = Name::new(&name).unwrap();
+        let mut file = dir.create(name, 0).unwrap().unwrap();
+        let mut left = usize::try_from(dir.file_bytes()).unwrap();
+        while left > 0 {
+            left -= file.write(&vec![0xFF; left]).unwrap();
+        }
+        dir.remove(name).unwrap();
+    }
+}
+
+#[test]
+fn a_damaged_header_is_no_file_rather_than_another_one() {
+    let dir = NorDirectory::new(chip(4, 512, 2).geometry, 2).unwrap();
+    dir.create(Name::new("wal/1").unwrap(), 0).unwrap().unwrap();
+    assert_eq!(names(&dir), ["wal/1"]);
+    // The tombstone, the head, and the name.
+    for offset in 0..4 + 16 + 5 {
+        for bit in 0..8 {
+            let mut chip = dir.chip();
+            chip.flip(offset, bit);
+            let found = names(&NorDirectory::mount(chip, 2).unwrap());
+            assert_eq!(found, Vec::<String>::new(), "bit {bit} of byte {offset}");
+        }
+    }
 }

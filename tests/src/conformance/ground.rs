@@ -104,7 +104,7 @@ impl<'a, D: Directory> Ground<'a, D> {
         (0..length)
             .map(|at| {
                 let mixed =
-                    at.wrapping_mul(31) ^ (at >> 8).wrapping_mul(57) ^ usize::from(seed) * 101;
+                    at.wrapping_mul(31) ^ (at >> 8).wrapping_mul(57) ^ (usize::from(seed) * 101);
                 u8::try_from(mixed % 254).unwrap_or(0) + 1
             })
             .collect()

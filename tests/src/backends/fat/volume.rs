@@ -36,7 +36,7 @@ impl TimeSource for NoClock {
 #[derive(Debug)]
 pub(super) struct Volume {
     pub(super) manager: Manager,
-    volume: RawVolume,
+    partition: RawVolume,
     /// The store opens a file once; readers of one file share that.
     readers: BTreeMap<String, (RawFile, usize)>,
     pub(super) locks: BTreeSet<String>,
@@ -50,8 +50,8 @@ pub(super) fn key(name: Name<'_>) -> String {
 impl Volume {
     pub(super) fn mount(disk: RamDisk) -> Result<Self, FatError> {
         let manager = Manager::new_with_limits(disk, NoClock, 5000);
-        let volume = manager.open_raw_volume(VolumeIdx(0))?;
-        Ok(Self { manager, volume, readers: BTreeMap::new(), locks: BTreeSet::new() })
+        let partition = manager.open_raw_volume(VolumeIdx(0))?;
+        Ok(Self { manager, partition, readers: BTreeMap::new(), locks: BTreeSet::new() })
     }
 
     /// Runs `action` in a folder; `None` if the folder is missing and not to be made.
@@ -61,7 +61,7 @@ impl Volume {
         make: bool,
         action: impl FnOnce(&Manager, RawDirectory) -> Result<T, FatError>,
     ) -> Result<Option<T>, FatError> {
-        let mut here = self.manager.open_root_dir(self.volume)?;
+        let mut here = self.manager.open_root_dir(self.partition)?;
         for part in folder.as_str().split('/').filter(|part| !part.is_empty()) {
             let below = self.enter(here, part, make);
             self.manager.close_dir(here)?;

@@ -19,7 +19,7 @@ use crate::shared::{index, lock, offset};
 /// - `reopen` works where nothing is programmed at or beyond the position; elsewhere it answers
 ///   [`NorError::NotErased`], which is of kind `Unsupported`. A torn granule is programmed. A granule programmed as
 ///   all 0xFF cannot be told from a blank one: appending to it is then an error.
-/// - No rename. Removal costs two programs, creation the erasure of a slot.
+/// - No rename. Removal costs one program, creation the erasure of a slot.
 ///
 /// ```
 /// use durability_core::storage::{Directory, Name};
@@ -84,7 +84,7 @@ impl NorDirectory {
 
     fn handle(&self, slots: &Slots, name: Name<'_>) -> Option<Handle> {
         let slot = slots.find(name)?;
-        let generation = slots.slots.get(slot)?.generation;
+        let generation = slots.table.get(slot)?.generation;
         Some(Handle { slots: Arc::clone(&self.slots), slot, generation })
     }
 }
@@ -159,7 +159,7 @@ impl Directory for NorDirectory {
     fn list(&self, folder: Folder<'_>, each: &mut dyn FnMut(&str)) -> Result<(), NorError> {
         // The names are copied so that `each` may use the directory.
         let names: Vec<NameBuf> =
-            lock(&self.slots).slots.iter().filter_map(|slot| slot.name.clone()).collect();
+            lock(&self.slots).table.iter().filter_map(|slot| slot.name.clone()).collect();
         for name in &names {
             if let Some(file) = folder.holds(name.as_name()) {
                 each(file);

@@ -29,7 +29,7 @@ impl Handle {
         action: impl FnOnce(&mut Slots) -> Result<T, NorError>,
     ) -> Result<T, NorError> {
         let mut slots = lock(&self.slots);
-        let generation = slots.slots.get(self.slot).map(|slot| slot.generation);
+        let generation = slots.table.get(self.slot).map(|slot| slot.generation);
         if generation == Some(self.generation) { action(&mut slots) } else { Err(NorError::Gone) }
     }
 

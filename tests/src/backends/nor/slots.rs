@@ -9,10 +9,12 @@
 //! ```
 //!
 //! - A slot holds a file if its head verifies and both tombstones are blank. The name is programmed before the head.
-//! - Removal programs both tombstones. They stand at both ends so that an erasure cut off at its front or its
-//!   back leaves one of them until the head is gone; in slots of two blocks and more, whose first block goes first, this holds
-//!   whatever a cut leaves. A slot of one block relies on an erasure that runs from one end to the other.
+//! - Removal programs the first tombstone. Erasing begins with the second: an erasure that is cut off at its front or its
+//!   back then leaves one of them until the head is gone. In slots of two blocks and more, whose first block goes first, this
+//!   holds whatever a cut leaves; a slot of one block relies on an erasure that runs from one end to the other.
 //! - Slots are erased when they are needed, all blocks, always: blank bytes may be programmed ones.
+
+use core::ops::Range;
 
 use crc::{CRC_32_ISCSI, Crc, Table};
 use durability_core::storage::{NAME_BYTES_MAX, Name, NameBuf};
@@ -23,6 +25,11 @@ const CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISCSI);
 const MAGIC: [u8; 4] = *b"NORF";
 const VERSION: u8 = 1;
 const HEAD_BYTES: usize = 16;
+const MAGIC_FIELD: Range<usize> = 0..4;
+const VERSION_FIELD: usize = MAGIC_FIELD.end;
+const LENGTH_FIELD: usize = VERSION_FIELD + 1;
+/// Two zero bytes lie before it.
+const CRC_FIELD: Range<usize> = LENGTH_FIELD + 3..LENGTH_FIELD + 7;
 
 /// Where things are in a slot.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +87,7 @@ pub(super) struct Slot {
 pub(super) struct Slots {
     pub(super) chip: NorChip,
     pub(super) layout: Layout,
-    pub(super) slots: Vec<Slot>,
+    pub(super) table: Vec<Slot>,
     /// Where the search for a free slot begins: slots are used in turns, for even wear.
     next: usize,
 }
@@ -89,11 +96,11 @@ impl Slots {
     /// Finds out what each slot holds.
     pub(super) fn mount(chip: NorChip, slot_blocks: usize) -> Result<Self, NorError> {
         let layout = Layout::new(&chip, slot_blocks)?;
-        let mut slots = Self { chip, layout, slots: Vec::new(), next: 0 };
+        let mut slots = Self { chip, layout, table: Vec::new(), next: 0 };
         for index in 0..layout.slots {
             let name = slots.read_head(index)?;
             slots.next = if name.is_some() { index + 1 } else { slots.next };
-            slots.slots.push(Slot { name, generation: 0 });
+            slots.table.push(Slot { name, generation: 0 });
         }
         Ok(slots)
     }
@@ -108,7 +115,7 @@ impl Slots {
         let start = self.layout.start(slot);
         let mut head = [0; HEAD_BYTES];
         self.chip.read(start + self.layout.head, &mut head)?;
-        let mut name = vec![0; usize::from(head[5])];
+        let mut name = vec![0; usize::from(head[LENGTH_FIELD])];
         if name.len() > NAME_BYTES_MAX {
             return Ok(None);
         }
@@ -126,20 +133,20 @@ impl Slots {
 
     /// The slot that holds a file.
     pub(super) fn find(&self, name: Name<'_>) -> Option<usize> {
-        self.slots
+        self.table
             .iter()
             .position(|slot| slot.name.as_ref().is_some_and(|held| held.as_name() == name))
     }
 
     /// Erases a free slot and puts a file's header there.
     pub(super) fn create(&mut self, name: Name<'_>) -> Result<usize, NorError> {
-        let count = self.slots.len();
+        let count = self.table.len();
         let free = (0..count)
             .map(|step| (self.next + step) % count)
-            .find(|slot| self.slots.get(*slot).is_some_and(|slot| slot.name.is_none()));
+            .find(|slot| self.table.get(*slot).is_some_and(|slot| slot.name.is_none()));
         let slot = free.ok_or(NorError::NoSpace)?;
         self.next = slot + 1;
-        if let Some(slot) = self.slots.get_mut(slot) {
+        if let Some(slot) = self.table.get_mut(slot) {
             slot.generation += 1;
         }
         self.erase(slot)?;
@@ -148,7 +155,7 @@ impl Slots {
         self.program(start + self.layout.name, text)?;
         // crash: a name without a head, which is a free slot
         self.program(start + self.layout.head, &encode_head(text))?;
-        if let Some(slot) = self.slots.get_mut(slot) {
+        if let Some(slot) = self.table.get_mut(slot) {
             slot.name = Some(name.into());
         }
         Ok(slot)
@@ -157,7 +164,7 @@ impl Slots {
     fn erase(&mut self, slot: usize) -> Result<(), NorError> {
         let [front, back] = self.layout.tombstones(slot);
         if !self.is_blank(front, self.layout.granule)? {
-            // crash in a removal: the second tombstone is missing, and would be when the first is erased
+            // crash below: the first block may lose its tombstone and keep its head
             self.bury(back)?;
         }
         let first = slot * self.layout.slot_blocks;
@@ -170,11 +177,10 @@ impl Slots {
 
     /// Marks a file's slot dead.
     pub(super) fn remove(&mut self, slot: usize) -> Result<(), NorError> {
-        for tombstone in self.layout.tombstones(slot) {
-            // crash: one tombstone is enough
-            self.bury(tombstone)?;
-        }
-        if let Some(slot) = self.slots.get_mut(slot) {
+        let [front, _] = self.layout.tombstones(slot);
+        // crash: the file is there as long as the whole granule is blank
+        self.bury(front)?;
+        if let Some(slot) = self.table.get_mut(slot) {
             slot.name = None;
         }
         Ok(())
@@ -196,11 +202,13 @@ impl Slots {
 }
 
 fn encode_head(name: &[u8]) -> [u8; HEAD_BYTES] {
-    let [a, b, c, d] = MAGIC;
-    let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
+    let mut head = [0; HEAD_BYTES];
+    head[MAGIC_FIELD].copy_from_slice(&MAGIC);
+    head[VERSION_FIELD] = VERSION;
+    head[LENGTH_FIELD] = u8::try_from(name.len()).unwrap_or(u8::MAX);
     let mut digest = CRC.digest();
-    digest.update(&[a, b, c, d, VERSION, length, 0, 0]);
+    digest.update(&head[..CRC_FIELD.start]);
     digest.update(name);
-    let [e, f, g, h] = digest.finalize().to_le_bytes();
-    [a, b, c, d, VERSION, length, 0, 0, e, f, g, h, 0, 0, 0, 0]
+    head[CRC_FIELD].copy_from_slice(&digest.finalize().to_le_bytes());
+    head
 }
