@@ -88,6 +88,7 @@ laws![
     flushed_bytes_are_read_beside_the_appender,
     room_reads_as_nothing,
     room_does_not_show_older_bytes,
+    trim_takes_only_room,
     reopen_continues_at_the_end,
     reopen_replaces_what_lies_beyond,
     reopen_is_as_announced,

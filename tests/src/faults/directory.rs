@@ -169,6 +169,11 @@ where
         let about = (self.name.as_name().as_str(), 0);
         run(&self.counters, Operation::SyncData, about, || self.inner.sync_data())
     }
+
+    fn trim(&mut self) -> Result<(), Self::Error> {
+        let about = (self.name.as_name().as_str(), 0);
+        run(&self.counters, Operation::Trim, about, || self.inner.trim())
+    }
 }
 
 impl<D: Directory> FaultyDirectory<D> {

@@ -20,6 +20,8 @@ pub enum Operation {
     Flush,
     /// [`AppendFile::sync_data`](durability_core::storage::AppendFile::sync_data).
     SyncData,
+    /// [`AppendFile::trim`](durability_core::storage::AppendFile::trim).
+    Trim,
     /// `read` and `read_at` of a reader.
     Read,
     /// `seek` of a reader.
@@ -42,13 +44,14 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Open,
         Self::Create,
         Self::Reopen,
         Self::Write,
         Self::Flush,
         Self::SyncData,
+        Self::Trim,
         Self::Read,
         Self::Seek,
         Self::Length,
@@ -67,8 +70,17 @@ impl Operation {
 
     /// Whether it may change what the medium holds.
     pub const fn changes(self) -> bool {
-        matches!(self, Self::Create | Self::Reopen | Self::Write | Self::Remove | Self::Rename)
-            || self.is_sync()
+        self.is_sync()
+            || matches!(
+                self,
+                Self::Create
+                    | Self::Reopen
+                    | Self::Write
+                    | Self::Flush
+                    | Self::Trim
+                    | Self::Remove
+                    | Self::Rename
+            )
     }
 }
 

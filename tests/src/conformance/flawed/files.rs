@@ -137,7 +137,9 @@ where
             Some(Flaw::AppendersShareABuffer) => {
                 core::mem::take(&mut lock(&self.plant.state).buffer)
             }
-            Some(Flaw::FlushKeepsBack) => core::mem::take(&mut self.last),
+            Some(Flaw::FlushKeepsBack | Flaw::TrimDropsTheLastWrite) => {
+                core::mem::take(&mut self.last)
+            }
             _ => return Ok(()),
         };
         self.store(&kept)
@@ -146,7 +148,7 @@ where
 
 impl<A: AppendFile, const HONEST: bool> Drop for FlawedAppender<A, HONEST> {
     fn drop(&mut self) {
-        if self.plant.is(Flaw::FlushKeepsBack) {
+        if matches!(self.plant.flaw, Some(Flaw::FlushKeepsBack | Flaw::TrimDropsTheLastWrite)) {
             let _stored = self.inner.write(&self.last);
         }
     }
@@ -182,7 +184,9 @@ where
                 let before = core::mem::replace(&mut self.last, data.to_vec());
                 self.store(&before)?;
             }
-            Some(Flaw::FlushKeepsBack) => self.last.extend_from_slice(data),
+            Some(Flaw::FlushKeepsBack | Flaw::TrimDropsTheLastWrite) => {
+                self.last.extend_from_slice(data);
+            }
             Some(Flaw::AppendersShareABuffer) => {
                 self.hand_over()?;
                 lock(&self.plant.state).buffer = data.to_vec();
@@ -230,5 +234,14 @@ where
             _ => {}
         }
         self.inner.sync_data().map_err(FlawedError::Backend)
+    }
+
+    fn trim(&mut self) -> Result<(), Self::Error> {
+        match self.plant.flaw {
+            Some(Flaw::TrimDropsTheLastWrite) => self.last.clear(),
+            Some(Flaw::TrimMovesThePosition) => self.position += 1,
+            _ => {}
+        }
+        self.inner.trim().map_err(FlawedError::Backend)
     }
 }

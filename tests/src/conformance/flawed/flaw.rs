@@ -132,6 +132,10 @@ flaws! {
     RoomMovesThePosition => room_reads_as_nothing,
     /// Reserved room reads as what was removed last.
     RoomShowsOlderBytes => room_does_not_show_older_bytes,
+    /// `trim` drops what was written since the last flush.
+    TrimDropsTheLastWrite => trim_takes_only_room,
+    /// `trim` moves the position.
+    TrimMovesThePosition => trim_takes_only_room,
     /// `reopen` clears what lies below the position.
     ReopenClearsWhatLiesBelow => reopen_continues_at_the_end,
     /// `reopen` always appends at the end.

@@ -42,4 +42,4 @@ pub use rename::{
 pub use reopen::{
     reopen_continues_at_the_end, reopen_is_as_announced, reopen_replaces_what_lies_beyond,
 };
-pub use room::{room_does_not_show_older_bytes, room_reads_as_nothing};
+pub use room::{room_does_not_show_older_bytes, room_reads_as_nothing, trim_takes_only_room};

@@ -6,7 +6,7 @@ use durability_core::storage::{AppendFile as _, Directory};
 
 use crate::conformance::ground::{Ground, name};
 use crate::conformance::report::{Kept, Verdict};
-use crate::shared::index;
+use crate::shared::{index, offset};
 
 const RESERVE_BYTES: u64 = 3000;
 
@@ -46,6 +46,30 @@ pub fn room_does_not_show_older_bytes<D: Directory>(dir: &D) -> Verdict {
         ground.finish(appender)?;
         ground.has("a file in recycled room", name("wal/NEW.BIN"), &newer)?;
         ground.works("removing", dir.remove(name("wal/NEW.BIN")))?;
+    }
+    Ok(Kept::Tested)
+}
+
+/// `trim` changes neither what lies below the position nor the position itself, with and without room to give back, and appending
+/// can go on.
+///
+/// # Errors
+/// [`Broken`](crate::conformance::Broken) if the backend breaks this law.
+pub fn trim_takes_only_room<D: Directory>(dir: &D) -> Verdict {
+    let ground = Ground::new("trim_takes_only_room", dir);
+    for (file, reserve) in [(name("wal/ROOM.BIN"), RESERVE_BYTES), (name("wal/PLAIN.BIN"), 0)] {
+        let mut whole = Vec::new();
+        let mut appender = ground.create(file, reserve)?;
+        for seed in 1..4 {
+            let piece = ground.bytes(seed, 130);
+            ground.write(&mut appender, &piece)?;
+            whole.extend_from_slice(&piece);
+            ground.works("trimming", appender.trim())?;
+            let (found, expected) = (appender.position(), offset(whole.len()));
+            ground.holds("the position after a trim", found == expected, expected, found)?;
+        }
+        ground.finish(appender)?;
+        ground.has("a file trimmed between its appends", file, &whole)?;
     }
     Ok(Kept::Tested)
 }
