@@ -1,6 +1,7 @@
 //! The host's file system keeps the `Directory` contract.
 //!
-//! Holds no test until the host's directory is there; the harness that it needs is.
+//! Until `durability` is among the dependencies only the harness is here. The tests to come are
+//! `check_below_temporary_folders(|path| FsDirectory::new(path).unwrap())` and the same on `FsDirectory::arc`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -41,17 +42,3 @@ fn the_harness_gives_every_law_a_folder_of_its_own() {
     });
     assert_eq!(seen.borrow().len(), LAWS.len());
 }
-
-// With `durability` among the dependencies:
-//
-// #[test]
-// fn the_file_system_keeps_the_contract() {
-//     check_below_temporary_folders(|path| FsDirectory::open(path).unwrap());
-// }
-//
-// #[test]
-// fn the_file_system_erased_keeps_the_contract() {
-//     check_below_temporary_folders(|path| -> Arc<dyn DynDirectory<Error = _>> {
-//         Arc::new(FsDirectory::open(path).unwrap())
-//     });
-// }
