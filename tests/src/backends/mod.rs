@@ -1,0 +1,16 @@
+//! Directories on media that are nothing like a POSIX file system, to keep the port honest.
+//!
+//! Must never be used to store anything: they are correct and in memory, and their speed is nobody's concern.
+//!
+//! | type | medium | has | lacks |
+//! |---|---|---|---|
+//! | [`NorDirectory`] | raw NOR flash, granules of 1 to 256 bytes, each programmed once | durable writes, `reopen` where nothing is programmed, reading beside the appender | rename, changing bytes, exact lengths |
+//! | [`FatDirectory`] | FAT16 by the `embedded-sdmmc` crate, on a disk in memory | `reopen` anywhere, folders | rename, reading beside the appender, names beyond 8.3 |
+
+mod fat;
+mod nor;
+
+pub use fat::{FatAppender, FatDirectory, FatError, FatLock, FatReader, RamDisk, RamError};
+pub use nor::{
+    NorAppender, NorChip, NorDirectory, NorError, NorGeometry, NorLock, NorReader, Tearing,
+};

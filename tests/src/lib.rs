@@ -1,0 +1,13 @@
+//! Test kit of `durability`: proofs that any backend, and any user of the logs, can run.
+//!
+//! Must never be a dependency of the crates that it tests, other than for their tests.
+#![allow(
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    reason = "a test kit runs on a host"
+)]
+
+pub mod backends;
+pub mod conformance;
+pub mod faults;
+mod shared;

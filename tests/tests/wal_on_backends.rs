@@ -1,0 +1,119 @@
+//! The write-ahead log works on every backend of the kit, and on flash through a power cut inside any program or erase.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::result_large_err,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    reason = "a test runs on a host and fails by panicking"
+)]
+
+use durability_core::storage::{Directory, MemoryDirectory};
+use durability_core::walog::{RawWalReader, RawWalWriter, WalOptions};
+use durability_core::{EntryId, Error, ReadMode};
+use durability_testkit::backends::{FatDirectory, NorDirectory, NorGeometry, Tearing};
+
+fn options() -> WalOptions {
+    // A few entries fill a segment, so that a short run rotates.
+    WalOptions::new().segment_bytes(512).buffer_bytes(512).read_bytes(512)
+}
+
+fn payload(id: u64) -> Vec<u8> {
+    let length = usize::try_from(id % 90).unwrap() + 1;
+    (0..length).map(|at| u8::try_from((id + at as u64) % 251).unwrap()).collect()
+}
+
+/// Checks that what is replayed is what was appended, and returns the ids of the first and the last entry.
+fn replay<D: Directory>(dir: &D) -> Result<(u64, u64), Error<D::Error>> {
+    let mut reader = RawWalReader::open(dir, options())?;
+    let first = reader.first_entry_id().get();
+    let mut next = first;
+    let mut entries = reader.entries(ReadMode::BestEffort)?;
+    while let Some(entry) = entries.next()? {
+        assert_eq!(entry.id.get(), next, "ids have no gap");
+        assert_eq!(entry.payload, payload(next), "entry {next}");
+        next += 1;
+    }
+    Ok((first, next - 1))
+}
+
+/// What became of a run: entries up to `durable` are on the medium, those up to `issued` may be.
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    durable: u64,
+    issued: u64,
+    pruned_before: u64,
+}
+
+fn run<D: Directory>(dir: &D, seen: &mut Seen) -> Result<(), Error<D::Error>> {
+    let mut wal = RawWalWriter::open(dir, options())?;
+    let start = wal.last_entry_id().map_or(0, EntryId::get);
+    for id in start + 1..=start + 16 {
+        seen.issued = id;
+        assert_eq!(wal.append(&payload(id))?.get(), id);
+        if id % 3 == 0 {
+            seen.durable = wal.flush_and_sync()?.through().map_or(0, EntryId::get);
+            assert_eq!(seen.durable, id);
+        }
+        if id % 8 == 0 {
+            seen.pruned_before = id - 3;
+            wal.truncate_prefix(EntryId::new(id - 3).unwrap())?;
+        }
+    }
+    wal.close()?;
+    seen.durable = seen.issued;
+    Ok(())
+}
+
+fn three_runs<D: Directory>(dir: &D) {
+    let mut seen = Seen::default();
+    for _ in 0..3 {
+        run(dir, &mut seen).unwrap();
+        let (first, last) = replay(dir).unwrap();
+        assert_eq!(last, seen.issued);
+        assert!(first <= seen.pruned_before.max(1));
+    }
+    assert_eq!(seen.issued, 48);
+}
+
+fn nor(granule: usize) -> NorDirectory {
+    NorDirectory::new(NorGeometry { blocks: 24, block_bytes: 1024, granule }, 2).unwrap()
+}
+
+#[test]
+fn the_log_goes_on_over_three_runs_on_every_backend() {
+    three_runs(&MemoryDirectory::new());
+    three_runs(&MemoryDirectory::arc());
+    three_runs(&FatDirectory::new().unwrap());
+    for granule in [1, 4, 16, 64] {
+        three_runs(&nor(granule));
+    }
+}
+
+#[test]
+fn a_power_cut_on_flash_loses_nothing_durable_and_never_locks_out() {
+    for granule in [4, 16] {
+        let whole = nor(granule);
+        run(&whole, &mut Seen::default()).unwrap();
+        for tearing in Tearing::ALL {
+            for nth in 1..=whole.operations() {
+                let dir = nor(granule);
+                dir.cut_power_at(nth, tearing);
+                let mut seen = Seen::default();
+                assert!(run(&dir, &mut seen).is_err(), "the cut at {nth} was not reached");
+                let after = NorDirectory::mount(dir.chip().powered(), 2).unwrap();
+                let case = format!("granule {granule}, cut at {nth}, {tearing:?}, {seen:?}");
+                let (first, last) =
+                    replay(&after).unwrap_or_else(|error| panic!("{case}: {error}"));
+                assert!(last >= seen.durable, "{case}: entries end at {last}");
+                assert!(last <= seen.issued, "{case}: entries end at {last}");
+                assert!(first <= seen.pruned_before.max(1), "{case}: entries begin at {first}");
+                let mut next = Seen::default();
+                run(&after, &mut next).unwrap_or_else(|error| panic!("{case}: {error}"));
+                assert!(next.issued > seen.durable, "{case}");
+                replay(&after).unwrap_or_else(|error| panic!("{case}: {error}"));
+            }
+        }
+    }
+}
