@@ -41,6 +41,8 @@ pub struct Entry<O, S> {
 /// A workload calls [`issue`](Self::issue) *before* it asks for something, [`acknowledge`](Self::acknowledge) *after* a sync
 /// returned `Ok`, and [`recovered`](Self::recovered) once its recovery is done and would be relied upon. Put
 /// [`epoch`](Self::epoch) into every payload, so that content which comes back from an earlier life is told from the new.
+///
+/// After an operation that failed, a workload must recover, and tell what that showed, before it issues more.
 #[derive(Debug)]
 pub struct Journal<O, S> {
     entries: Vec<Entry<O, S>>,
@@ -151,5 +153,53 @@ impl<O, S> Journal<O, S> {
             cuts.push(end.max(base));
         }
         cuts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulated::DiskOptions;
+
+    /// `i` is an issue, `a` an acknowledgement, all while the disk had seen 5 operations.
+    fn cuts(events: &str) -> Vec<usize> {
+        let mut journal: Journal<(), ()> = Journal::new();
+        journal.begin_life(0, SimulatedDisk::new(DiskOptions::new()));
+        for event in events.chars() {
+            if event == 'i' {
+                journal.issue(());
+            } else {
+                journal.acknowledge();
+            }
+        }
+        for entry in &mut journal.entries {
+            entry.operations = 5;
+        }
+        journal.cuts(0, 5, 6)
+    }
+
+    #[test]
+    fn a_journal_is_cut_where_it_demands_most() {
+        assert_eq!(cuts(""), [0]);
+        assert_eq!(cuts("i"), [0]);
+        assert_eq!(cuts("a"), [1]);
+        assert_eq!(cuts("ai"), [1]);
+        assert_eq!(cuts("ia"), [0, 2]);
+        assert_eq!(cuts("aiia"), [1, 4]);
+    }
+
+    #[test]
+    fn events_of_other_moments_are_on_their_side_of_the_cut() {
+        let mut journal: Journal<(), ()> = Journal::new();
+        for operations in [1, 5, 9] {
+            journal.acknowledge();
+            if let Some(entry) = journal.entries.last_mut() {
+                entry.operations = operations;
+            }
+        }
+        assert_eq!(journal.cuts(0, 5, 9), [2]);
+        assert_eq!(journal.cuts(0, 2, 4), [1]);
+        assert_eq!(journal.cuts(0, 5, u64::MAX), [3]);
+        assert_eq!(journal.cuts(1, 2, 4), [1]);
     }
 }
