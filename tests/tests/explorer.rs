@@ -96,6 +96,19 @@ fn recovery_from_unsynced_bytes_is_found_by_a_kill_and_then_a_power_cut() {
 }
 
 #[test]
+fn a_failed_sync_that_changed_nothing_is_looked_at_too() {
+    let workload =
+        TinyWorkload { script: &[1], tail: false, ..TinyWorkload::new(Bug::IgnoresFailedSync) };
+    is_found_in(&workload, &bounds().with_depth(1).with_faults(&[FaultKind::Io]), DURABLE);
+}
+
+#[test]
+fn a_recovery_that_refuses_or_panics_is_found() {
+    is_found(Bug::RefusesTornTail, &bounds().with_depth(1), "every crash opens again");
+    is_found(Bug::PanicsAtTornTail, &bounds().with_depth(1), "no panic");
+}
+
+#[test]
 fn an_acknowledgement_before_the_sync_is_found() {
     is_found(Bug::AcknowledgesBeforeSync, &bounds().with_depth(1), DURABLE);
 }

@@ -313,8 +313,10 @@ fn a_full_disk_refuses_growth_and_reads_on() {
 fn nonces_differ_across_crashes() {
     let disk = SimulatedDisk::new(small());
     let first = disk.nonce();
-    let next = disk.snapshot().killed();
-    assert!(disk.nonce() != first && next.nonce() != first);
+    create(&disk, "a");
+    for next in after_power_cut(&disk).into_iter().chain([disk.snapshot().killed()]) {
+        assert_ne!(next.nonce(), first);
+    }
 }
 
 #[test]
@@ -339,6 +341,29 @@ fn beyond_the_limit_the_states_are_sampled_and_say_so() {
         (0..of.len()).map(|at| of.hash(at)).collect::<Vec<_>>()
     };
     assert_eq!(hashes(&states), hashes(&again));
+}
+
+#[test]
+fn samples_hold_every_moment_and_more_random_ones_on_demand() {
+    let disk = SimulatedDisk::new(small());
+    let (mut a, mut b) = (named(&disk, "a"), named(&disk, "b"));
+    for _ in 0..20 {
+        a.write(&[1; 16]).unwrap();
+        b.write(&[2; 16]).unwrap();
+    }
+    let sampled = |samples, seed| {
+        let limits = SurvivorLimits::new().with_samples(samples).with_seed(seed);
+        let states = disk.snapshot().crash_states(&limits);
+        assert_eq!(states.coverage(), Coverage::Sampled);
+        let view = |disk: SimulatedDisk| (disk.contents(name("a")), disk.contents(name("b")));
+        (0..states.len()).map(|state| view(states.disk(state))).collect::<BTreeSet<_>>()
+    };
+    let without = sampled(0, 0);
+    for moment in 0..=20 {
+        assert!(without.contains(&(Some(vec![1; moment * 16]), Some(vec![2; moment * 16]))));
+    }
+    assert!(sampled(50, 0).len() > without.len() + 40);
+    assert_ne!(sampled(50, 0), sampled(50, 1));
 }
 
 /// A few hundred operations without a pattern, over few names, on a disk that is looked at after each.

@@ -18,7 +18,7 @@ pub(super) const fn mix(a: u64, b: u64) -> u64 {
 /// The hash of some bytes and of their number.
 pub(super) fn of_bytes(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
-    let mut hash = mix(bytes.len() as u64, K1);
+    let mut hash = mix(bytes.len() as u64, 1);
     for word in words {
         hash = mix(hash, u64::from_le_bytes(*word));
     }
@@ -33,7 +33,8 @@ pub(super) struct Random(pub(super) u64);
 impl Random {
     pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(K0);
-        mix(self.0, K1)
+        // Twice, and not with K1, which would multiply by zero.
+        mix(mix(self.0, 1), 2)
     }
 
     /// A number below `bound`; 0 if that is 0.
@@ -85,3 +86,38 @@ impl Hasher for Ready {
 }
 
 pub(super) type ReadyHash = BuildHasherDefault<Ready>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_numbers_have_no_pattern_in_their_low_bits() {
+        for seed in 0..20 {
+            let mut random = Random(seed);
+            let mut counts = [[0_u32; 8]; 8];
+            let mut last = random.below(8);
+            for _ in 0..6400 {
+                let next = random.below(8);
+                counts[last][next] += 1;
+                last = next;
+            }
+            // 100 expected of each pair, with a deviation of 10.
+            assert!(counts.iter().flatten().all(|count| (50..150).contains(count)), "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn hashes_of_similar_bytes_differ() {
+        let mut all = std::collections::HashSet::new();
+        for length in 0..40 {
+            all.insert(of_bytes(&vec![0; length]));
+            for bit in 0..length * 8 {
+                let mut bytes = vec![0; length];
+                bytes[bit / 8] |= 1 << (bit % 8);
+                all.insert(of_bytes(&bytes));
+            }
+        }
+        assert_eq!(all.len(), 40 + (0..40).map(|length| length * 8).sum::<usize>());
+    }
+}

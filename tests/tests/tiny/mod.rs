@@ -20,6 +20,9 @@ pub(crate) enum Bug {
     TrustsUnsyncedBytes,
     AcknowledgesBeforeSync,
     ForgetsFolder,
+    IgnoresFailedSync,
+    RefusesTornTail,
+    PanicsAtTornTail,
 }
 
 pub(crate) type Record = u16;
@@ -62,6 +65,10 @@ impl TinyLog {
             let file = disk.reopen(name, bytes.len() as u64)?.expect("was there");
             return Ok((Self { file, bug }, records));
         }
+        assert!(bug != Bug::PanicsAtTornTail, "a torn tail");
+        if bug == Bug::RefusesTornTail {
+            return Err(SimulatedError::BadPosition);
+        }
         disk.remove(temp)?;
         let mut file = disk.create(temp, 0)?.expect("was removed");
         write_all(&mut file, &bytes[..end])?;
@@ -89,6 +96,7 @@ impl TinyLog {
 
     pub(crate) fn sync(&mut self) -> Result<(), SimulatedError> {
         match self.file.sync_data() {
+            Err(_) if self.bug == Bug::IgnoresFailedSync => Ok(()),
             Err(SimulatedError::SyncFailed) if self.bug == Bug::RetriesFailedSync => {
                 self.file.sync_data()
             }
@@ -137,11 +145,13 @@ pub(crate) struct TinyWorkload {
     pub(crate) bug: Bug,
     pub(crate) folder: &'static str,
     pub(crate) script: &'static [u16],
+    /// Append a record at the end that nobody syncs.
+    pub(crate) tail: bool,
 }
 
 impl TinyWorkload {
     pub(crate) fn new(bug: Bug) -> Self {
-        Self { bug, folder: "", script: &[2, 1] }
+        Self { bug, folder: "", script: &[2, 1], tail: true }
     }
 
     fn work(
@@ -161,10 +171,11 @@ impl TinyWorkload {
             log.sync()?;
             journal.acknowledge();
         }
-        // A tail that nobody syncs.
-        let record = (journal.epoch() as u16) << 8 | 0xFF;
-        journal.issue(LogOperation::Append(record));
-        log.append(record)?;
+        if self.tail {
+            let record = (journal.epoch() as u16) << 8 | 0xFF;
+            journal.issue(LogOperation::Append(record));
+            log.append(record)?;
+        }
         Ok(())
     }
 }

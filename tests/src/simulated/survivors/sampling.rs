@@ -79,20 +79,24 @@ impl CrashStates {
         let mut random = Random(self.limits.seed ^ self.snapshot.operations);
         let base = self.name_choices();
         for sample in 0..self.limits.samples {
-            let mut pick = |choices: usize, newest: usize| match (sample % 3, random.below(8)) {
+            // A lost name or length hides all units behind it: where few units are kept, those are.
+            let mut pick = |choices: usize, newest: usize, shows_others: bool| match (
+                sample % 3,
+                random.below(8),
+            ) {
                 (0, 1..) => newest,
-                (1, 1..) => 0,
+                (1, 1..) => usize::from(shows_others) * newest,
                 _ => random.below(choices),
             };
             let pending = self.snapshot.medium.names.pending.len();
-            let names = (0..pending).map(|at| pick(base(at), 1)).collect();
+            let names = (0..pending).map(|at| pick(base(at), 1, true)).collect();
             let mut files = Vec::with_capacity(self.files.len());
             for file in &self.files {
                 let mut choice = FileChoice::default();
                 if let Some(pieces) = file.as_ref().and_then(|file| file.pieces.as_ref()) {
                     let lengths = pieces.lengths.len();
-                    choice.length = pick(lengths, lengths - 1);
-                    let unit = |unit: &Unit| pick(unit.kinds.len(), unit.newest);
+                    choice.length = pick(lengths, lengths - 1, true);
+                    let unit = |unit: &Unit| pick(unit.kinds.len(), unit.newest, false);
                     choice.units = pieces.units.iter().map(unit).collect();
                 }
                 files.push(choice);
