@@ -86,6 +86,15 @@ fn a_truncated_suffix_goes_as_a_whole_and_stays_away() {
 }
 
 #[test]
+fn a_log_emptied_keeps_its_ids_and_is_emptied_whole() {
+    let with = |first, seen| {
+        judge(&[add(1), add(2), Acknowledge, Issue(Op::TruncateToEmpty), See(first, seen)])
+    };
+    assert!(with(1, &[1, 2]).is_ok() && with(3, &[]).is_ok());
+    assert!(with(1, &[]).is_err() && with(2, &[2]).is_err());
+}
+
+#[test]
 fn a_truncated_prefix_may_linger_but_not_return_and_ids_are_kept() {
     let cut = |id| Issue(Op::TruncatePrefix(id));
     let with =

@@ -193,6 +193,21 @@ fn reserved_room_is_a_length_ahead_of_its_data() {
 }
 
 #[test]
+fn trimmed_room_may_come_back_until_a_sync() {
+    let disk = SimulatedDisk::new(small().with_reserve());
+    let mut file = disk.create(name("a"), 48).unwrap().unwrap();
+    disk.sync_dir(Folder::ROOT).unwrap();
+    file.write(&[1; 16]).unwrap();
+    file.sync_data().unwrap();
+    file.trim().unwrap();
+    let (short, long) = (vec![1; 16], [[1; 16], [0; 16], [0; 16]].concat());
+    assert_eq!(disk.contents(name("a")), Some(short.clone()));
+    assert_eq!(contents(&disk, "a"), [Some(short.clone()), Some(long)].into());
+    file.sync_data().unwrap();
+    assert_eq!(contents(&disk, "a"), [Some(short)].into());
+}
+
+#[test]
 fn pages_dropped_by_a_failed_sync_show_until_sync_file_and_are_never_written() {
     let disk = SimulatedDisk::new(small());
     let mut file = named(&disk, "a");

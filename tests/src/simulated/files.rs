@@ -156,6 +156,20 @@ impl AppendFile for SimulatedAppender {
             state.sync(ino, false, fault)
         })
     }
+
+    fn trim(&mut self) -> Result<(), SimulatedError> {
+        self.hand_over_all()?;
+        let (ino, at) = (self.ino, self.position);
+        let mut state = self.disk.lock_state();
+        state.perform(OperationKind::Trim { at }, (&self.name, None), |state, _| {
+            let length = usize::try_from(at).map_err(|_| SimulatedError::BadPosition)?;
+            let options = state.options;
+            if options.reserve {
+                state.medium.trim(ino, length, &options);
+            }
+            Ok(())
+        })
+    }
 }
 
 /// A lock on a [`SimulatedDisk`]; dropping it, or a crash, releases it.

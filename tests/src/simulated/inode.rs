@@ -55,8 +55,8 @@ impl Inode {
         self.pending.push(Change { sequence, at, data: Arc::from(data), length });
     }
 
-    /// Makes the file longer without writing to it.
-    pub(super) fn grow(&mut self, sequence: u64, length: usize, blank: u8) {
+    /// Makes the file longer, or shorter, without writing to it.
+    pub(super) fn resize(&mut self, sequence: u64, length: usize, blank: u8) {
         self.unshared_cache(length).resize(length, blank);
         self.pending.push(Change { sequence, at: length, data: Arc::default(), length });
     }
@@ -106,7 +106,7 @@ impl Inode {
         self.diverged = true;
         let sequence = self.pending.last().map_or(0, |change| change.sequence);
         self.pending.clear();
-        if length > self.durable.len() {
+        if length != self.durable.len() {
             self.pending.push(Change { sequence, at: length, data: Arc::default(), length });
         }
     }
@@ -129,7 +129,7 @@ impl Inode {
 }
 
 fn put(bytes: &mut Vec<u8>, change: &Change, blank: u8) {
-    if bytes.len() < change.length {
+    if bytes.len() < change.length || change.data.is_empty() {
         bytes.resize(change.length, blank);
     }
     bytes[change.at..change.end()].copy_from_slice(&change.data);

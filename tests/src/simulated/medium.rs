@@ -109,7 +109,7 @@ impl Medium {
         self.change(None, id, Some(ino));
         if reserve > 0 {
             let sequence = self.tick();
-            self.inode_mut(ino).grow(sequence, reserve, options.blank);
+            self.inode_mut(ino).resize(sequence, reserve, options.blank);
         }
         Ok(ino)
     }
@@ -157,6 +157,14 @@ impl Medium {
     pub(super) fn write(&mut self, ino: Ino, at: usize, data: &[u8], options: &DiskOptions) {
         let sequence = self.tick();
         self.inode_mut(ino).write(sequence, at, data, options.blank);
+    }
+
+    /// Cuts a file, if it is longer.
+    pub(super) fn trim(&mut self, ino: Ino, length: usize, options: &DiskOptions) {
+        if self.inode(ino).cache.len() > length {
+            let sequence = self.tick();
+            self.inode_mut(ino).resize(sequence, length, options.blank);
+        }
     }
 
     pub(super) fn sync_dir(&mut self, folder: Folder<'_>, upwards: bool) {

@@ -148,6 +148,8 @@ pub enum LogOperation<R> {
     TruncatePrefix(u64),
     /// Records beyond this id are taken back.
     TruncateSuffix(u64),
+    /// All records go; the next one gets the id that it would have had.
+    TruncateToEmpty,
 }
 
 /// What a log shows.
@@ -189,6 +191,11 @@ impl<R: Clone + PartialEq + Hash + fmt::Debug> Model for LogModel<R> {
         match operation {
             LogOperation::Append(record) => self.records.push(record.clone()),
             LogOperation::Batch(records) => self.records.extend(records.iter().cloned()),
+            LogOperation::TruncateToEmpty => {
+                self.first = self.next();
+                self.needed = self.first;
+                self.records.clear();
+            }
             LogOperation::TruncatePrefix(id) => self.needed = self.needed.max(*id).min(self.next()),
             LogOperation::TruncateSuffix(id) => {
                 let keep = usize::try_from((id + 1).saturating_sub(self.first));

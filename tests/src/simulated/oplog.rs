@@ -46,6 +46,11 @@ pub enum OperationKind {
     },
     /// `flush`.
     Flush,
+    /// `trim`.
+    Trim {
+        /// To which length.
+        at: u64,
+    },
     /// `sync_data`.
     SyncData,
     /// `sync_file`.
@@ -102,6 +107,7 @@ impl fmt::Display for Operation {
             Op::Lock => write!(f, "lock {name}"),
             Op::Read { at, length } => write!(f, "read {name}, {length} bytes at {at}"),
             Op::Write { at, length } => write!(f, "write {name}, {length} bytes at {at}"),
+            Op::Trim { at } => write!(f, "trim {name} to {at}"),
             Op::Flush => write!(f, "flush {name}"),
             Op::SyncData => write!(f, "sync data of {name}"),
             Op::SyncFile => write!(f, "sync file {name}"),

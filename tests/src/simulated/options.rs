@@ -120,7 +120,7 @@ impl DiskOptions {
         self
     }
 
-    /// `create` makes the reserved room part of the file at once: its length is ahead of its data.
+    /// `create` makes the reserved room part of the file at once: its length is ahead of its data. `trim` cuts it off.
     #[must_use]
     pub const fn with_reserve(mut self) -> Self {
         self.reserve = true;

@@ -214,7 +214,9 @@ fn lengths(inode: &Inode, unit_bytes: usize) -> Vec<(usize, u64)> {
     let mut all = vec![(inode.durable.len(), 0)];
     for change in &inode.pending {
         let grown_from = all.last().map_or(0, |(length, _)| *length);
-        if change.length > grown_from {
+        if change.length < grown_from {
+            all.push((change.length, change.sequence));
+        } else if change.length > grown_from {
             let inner = change.at.max(grown_from) / unit_bytes + 1..=change.end() / unit_bytes;
             let boundaries = inner.map(|index| index * unit_bytes);
             let within = boundaries.filter(|at| *at > grown_from && *at < change.length);

@@ -121,7 +121,8 @@ impl Snapshot {
         let file = self.medium.inode(ino);
         let settled = hash::mix(hash::of_bytes(&file.cache), hash::of_bytes(&file.durable));
         file.pending.iter().fold(settled, |all, change| {
-            hash::mix(hash::mix(all, change.at as u64), hash::of_bytes(&change.data))
+            let place = hash::mix(change.at as u64, change.length as u64);
+            hash::mix(hash::mix(all, place), hash::of_bytes(&change.data))
         })
     }
 }
