@@ -7,7 +7,10 @@
     reason = "a test kit runs on a host"
 )]
 
+extern crate alloc;
+
 pub mod backends;
 pub mod conformance;
 pub mod faults;
 mod shared;
+pub mod simulated;

@@ -62,7 +62,8 @@ pub trait ReadFile: embedded_io::Read + embedded_io::Seek {
 /// # For implementers
 /// - `write` appends at [`position`](Self::position) and moves it by what it returns. A short count is allowed, but
 ///   must be a multiple of the [write granule](Capabilities::write_granule). `Ok(0)` is treated as a failure.
-/// - After an error, how much of the data arrived is unknown, and no caller will write to this handle again.
+/// - An error of kind [`ErrorKind::Interrupted`] means "nothing was done, try again"; callers retry it.
+/// - After any other error, how much of the data arrived is unknown, and no caller will write to this handle again.
 /// - `flush` (of `embedded_io::Write`) hands everything to the system so that it survives the end of the process.
 ///   It promises nothing about power loss.
 ///
@@ -166,10 +167,11 @@ pub trait Directory {
     /// there is no such file.
     ///
     /// Callers only do this where nothing but room (see [`create`](Self::create)) or bytes of no meaning lie from `at` on;
-    /// what lies below `at` is kept.
+    /// what lies below `at` is kept, and what lies from there on may stay until it is written over.
     ///
     /// # Errors
-    /// [`StoreError::unsupported`] without [`Capabilities::reopen`]; whatever the backend meets.
+    /// [`StoreError::unsupported`] without [`Capabilities::reopen`], and where bytes from `at` on cannot be written again, with nothing changed;
+    /// whatever the backend meets.
     fn reopen(&self, name: Name<'_>, at: u64) -> Result<Option<Self::Appender>, Self::Error> {
         let _ = (name, at);
         Err(Self::Error::unsupported())
@@ -231,7 +233,7 @@ pub trait Directory {
     /// It becomes the id of a new log, which keeps what is left of an older log from being taken for the new one's.
     fn nonce(&self) -> u64;
 
-    /// Renames a file, atomically replacing one that may have the new name.
+    /// Renames a file, atomically replacing one that may have the new name. Missing folders above it are created.
     ///
     /// **Durability.** After a crash the new name holds the old content or the new, whole; which one is open
     /// until [`sync_dir`](Self::sync_dir) on the folder of `to`. The content must have been synced before.

@@ -223,10 +223,12 @@ fn check_unfinished_only<D: Directory>(
 ) -> Result<(), Error<D::Error>> {
     for (index, seen) in observed.iter().enumerate() {
         let mut frames = headless(dir, settings, 0, seen.number, core::mem::take(buffer))?;
-        let behind = frames.search(SEGMENT_HEADER_BYTES as u64, 0, |_, _, _| Ok(false))?;
+        // The header was written with its padding, and may have been torn with it.
+        let header_bytes = settings.header_bytes;
+        let behind = frames.search(header_bytes, 0, |_, _, _| Ok(false))?;
         let name = frames.name().clone();
         *buffer = frames.into_window().into_buffer();
-        let written = behind.written_end > SEGMENT_HEADER_BYTES as u64;
+        let written = behind.written_end > header_bytes;
         if written || (index == 0 && seen.number != 1) {
             return Err(bad_header(name));
         }

@@ -12,7 +12,7 @@ use crate::bytes::header::{Common, FileHeader as _, Previous, SegmentHeader, seg
 use crate::error::{Context as _, Error, Limit, Operation};
 use crate::file::frames::Cursor;
 use crate::file::sink::Sink;
-use crate::storage::Directory;
+use crate::storage::{Directory, StoreError as _};
 
 use super::chain::{Sealed, Segment};
 use super::discover::{list, open_segment};
@@ -42,7 +42,13 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         }
         let name = self.settings.segment_name(segment.number)?;
         let offset = self.tail.offset();
-        let file = self.dir.reopen(name.as_name(), offset).on(Operation::Reopen, &name)?;
+        let file = match self.dir.reopen(name.as_name(), offset) {
+            Err(error) if error.is_unsupported() => {
+                // Program-once storage may find the room used up where a torn write left bytes that read as room.
+                return self.begin_segment(self.next_id, self.oldest);
+            }
+            reopened => reopened.on(Operation::Reopen, &name)?,
+        };
         let file = file.ok_or_else(|| Error::Missing { file: name.clone() })?;
         let sink = self.sink(file, name)?;
         self.tail.attach(self.codec_of(&segment), sink);

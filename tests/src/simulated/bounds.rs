@@ -1,0 +1,149 @@
+//! How far to explore, and what came of it.
+//!
+//! Must never hide that something was left out.
+
+use core::fmt;
+
+use super::fault::FaultKind;
+use super::{DiskOptions, SurvivorLimits};
+
+/// How far to explore.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    pub(super) disk: DiskOptions,
+    pub(super) limits: SurvivorLimits,
+    pub(super) depth: u32,
+    pub(super) kill: bool,
+    pub(super) faults: Vec<FaultKind>,
+    pub(super) fault_lives: u32,
+    pub(super) states_max: u64,
+}
+
+impl Bounds {
+    /// One crash, with power cut or process killed, and no faults.
+    pub const fn new(disk: DiskOptions) -> Self {
+        Self {
+            disk,
+            limits: SurvivorLimits::new(),
+            depth: 1,
+            kill: true,
+            faults: Vec::new(),
+            fault_lives: 1,
+            states_max: u64::MAX,
+        }
+    }
+
+    /// How many crashes may follow one another: 1 is a crash in the first run, 2 one more inside what came after it, and
+    /// so on.
+    #[must_use]
+    pub const fn with_depth(mut self, crashes: u32) -> Self {
+        self.depth = crashes;
+        self
+    }
+
+    /// How many survivor states to look at for each crash.
+    #[must_use]
+    pub const fn with_survivors(mut self, limits: SurvivorLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Power cuts only.
+    #[must_use]
+    pub const fn without_kill(mut self) -> Self {
+        self.kill = false;
+        self
+    }
+
+    /// Let one operation of the first lives fail in each of these ways, each operation in turn.
+    #[must_use]
+    pub fn with_faults(mut self, kinds: &[FaultKind]) -> Self {
+        self.faults = kinds.to_vec();
+        self
+    }
+
+    /// In how many lives a fault may strike: 1, the first run only, is the default. At most one fault strikes in all.
+    #[must_use]
+    pub const fn with_fault_lives(mut self, lives: u32) -> Self {
+        self.fault_lives = lives;
+        self
+    }
+
+    /// Gives up, and says so, after this many distinct states.
+    #[must_use]
+    pub const fn with_states_max(mut self, states: u64) -> Self {
+        self.states_max = states;
+        self
+    }
+}
+
+/// What was explored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Runs of the program's code, first ones and recoveries.
+    pub lives: u64,
+    /// Moments at which a crash was tried.
+    pub crash_points: u64,
+    /// States that the crashes left, repetitions included.
+    pub states: u64,
+    /// Those that differed in disk or journal, each of which was recovered and judged.
+    pub distinct: u64,
+    /// Recoveries judged, by how many crashes came before; the first is one crash. A state that was met after more crashes
+    /// first and after fewer later counts for both.
+    pub by_depth: Vec<u64>,
+    /// Crash points of which every survivor combination was tried.
+    pub exhaustive: u64,
+    /// Crash points with every combination of kept and lost, but junk in single units only.
+    pub exhaustive_but_junk: u64,
+    /// Crash points with too many combinations, of which a sample was tried.
+    pub sampled: u64,
+    /// Faults that struck.
+    pub faults: u64,
+    /// The limit on states was reached, and the rest left out.
+    pub cut_short: bool,
+}
+
+impl Statistics {
+    /// Adds what another exploration did.
+    pub fn add(&mut self, other: &Self) {
+        self.lives += other.lives;
+        self.crash_points += other.crash_points;
+        self.states += other.states;
+        self.distinct += other.distinct;
+        self.exhaustive += other.exhaustive;
+        self.exhaustive_but_junk += other.exhaustive_but_junk;
+        self.sampled += other.sampled;
+        self.faults += other.faults;
+        self.cut_short |= other.cut_short;
+        for (depth, count) in other.by_depth.iter().enumerate() {
+            self.count_judged(depth, *count);
+        }
+    }
+
+    pub(super) fn count_judged(&mut self, depth: usize, count: u64) {
+        if self.by_depth.len() <= depth {
+            self.by_depth.resize(depth + 1, 0);
+        }
+        self.by_depth[depth] += count;
+    }
+}
+
+impl fmt::Display for Statistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} distinct states of {} (judged after 1, 2, … crashes: {:?}), {} crash points ({} exhaustive, {} but for junk, {} sampled), \
+             {} faults, {} lives{}",
+            self.distinct,
+            self.states,
+            self.by_depth,
+            self.crash_points,
+            self.exhaustive,
+            self.exhaustive_but_junk,
+            self.sampled,
+            self.faults,
+            self.lives,
+            if self.cut_short { ", cut short by the limit on states" } else { "" },
+        )
+    }
+}

@@ -1,0 +1,44 @@
+//! A simulated disk, every state that a crash can leave on it, and an explorer that runs a program through all of them.
+//!
+//! Start with [`explore()`]: give it a [`Workload`] (what your program does, and how it recovers) and an [`Oracle`] (what may
+//! be seen after a crash; [`PrefixOracle`] over a [`Model`] does for most). It runs the program once, looks at the disk
+//! between any two operations, lets the program recover from each state that a crash there can leave, judges, and goes on
+//! into the recoveries. What it finds is a [`Failure`] with a story and a line for [`replay()`].
+//!
+//! Must never know of any particular log or store.
+
+mod bounds;
+mod disk;
+mod error;
+mod explore;
+mod fault;
+mod files;
+mod hash;
+mod inode;
+mod journal;
+mod medium;
+mod model;
+mod names;
+mod oplog;
+mod options;
+mod path;
+mod pieces;
+mod replay;
+mod state;
+mod story;
+mod survivors;
+
+pub use bounds::{Bounds, Statistics};
+pub use disk::SimulatedDisk;
+pub use error::SimulatedError;
+pub use explore::{Ended, Failure, JournalOf, Workload, explore};
+pub use fault::{DroppedPages, Fault, FaultKind};
+pub use files::{SimulatedAppender, SimulatedLock, SimulatedReader};
+pub use journal::{Entry, Event, Journal};
+pub use model::{LogModel, LogOperation, LogSeen, Model, Oracle, PrefixOracle, Violation};
+pub use oplog::{Operation, OperationKind};
+pub use options::DiskOptions;
+pub use path::BadReplay;
+pub use replay::{ReplayError, replay};
+pub use story::Survived;
+pub use survivors::{Coverage, CrashStates, Snapshot, SurvivorLimits};
