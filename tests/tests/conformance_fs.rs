@@ -1,7 +1,4 @@
 //! The host's file system keeps the `Directory` contract.
-//!
-//! Until `durability` is among the dependencies only the harness is here. The tests to come are
-//! `check_below_temporary_folders(|path| FsDirectory::new(path).unwrap())` and the same on `FsDirectory::arc`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,10 +8,13 @@
     reason = "a test runs on a host and fails by panicking"
 )]
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use durability_core::storage::Directory;
-use durability_testkit::conformance::{Report, check};
+use durability::storage::FsDirectory;
+use durability_core::storage::{Directory, MemoryDirectory};
+use durability_testkit::conformance::{LAWS, Report, check};
 
 /// Runs the suite on directories below temporary folders, which live until it ends.
 fn check_below_temporary_folders<D: Directory>(open: impl Fn(&Path) -> D) -> Report {
@@ -28,12 +28,19 @@ fn check_below_temporary_folders<D: Directory>(open: impl Fn(&Path) -> D) -> Rep
 }
 
 #[test]
-fn the_harness_gives_every_law_a_folder_of_its_own() {
-    use durability_core::storage::MemoryDirectory;
-    use durability_testkit::conformance::LAWS;
-    use std::cell::RefCell;
-    use std::collections::BTreeSet;
+fn the_file_system_keeps_the_contract() {
+    let report = check_below_temporary_folders(|path| FsDirectory::new(path).unwrap());
+    let unasked: Vec<_> = report.not_applicable().map(|(law, _)| law).collect();
+    assert_eq!(unasked, ["reopen_is_as_announced", "rename_is_as_announced"]);
+}
 
+#[test]
+fn the_file_system_erased_keeps_the_contract() {
+    check_below_temporary_folders(|path| FsDirectory::arc(path).unwrap());
+}
+
+#[test]
+fn the_harness_gives_every_law_a_folder_of_its_own() {
     let seen = RefCell::new(BTreeSet::new());
     check_below_temporary_folders(|path| {
         assert_eq!(path.read_dir().unwrap().count(), 0);
