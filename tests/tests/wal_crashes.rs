@@ -297,7 +297,12 @@ fn the_log_survives_on_preallocated_room() {
 
 #[test]
 fn the_log_survives_on_flash_that_tears_clean() {
-    explore_all(scripts(0..=LENGTH).chain(long_scripts()), &bounds(flash().without_junk()), false, false);
+    explore_all(
+        scripts(0..=LENGTH).chain(long_scripts()),
+        &bounds(flash().without_junk()),
+        false,
+        false,
+    );
 }
 
 #[test]

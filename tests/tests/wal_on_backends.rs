@@ -126,7 +126,6 @@ fn a_power_cut_on_flash_loses_nothing_durable_and_never_locks_out() {
 
 /// A granule that holds a frame's padding may keep the padding alone: zeros behind 0xFF.
 #[test]
-#[ignore = "the log takes torn padding for a damaged header, and for room that it can reopen"]
 fn torn_padding_on_flash_never_locks_out() {
     for granule in [16, 64, 256] {
         cut_everywhere(granule, &[Tearing::Back, Tearing::Junk]);
