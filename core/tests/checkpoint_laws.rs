@@ -20,7 +20,7 @@ fn path() -> Name<'static> {
 }
 
 fn options() -> CheckpointOptions {
-    CheckpointOptions::new().with_chunk_bytes(256).with_read_bytes(256)
+    CheckpointOptions::new().chunk_bytes(256).read_bytes(256)
 }
 
 fn meta() -> CheckpointMeta {
@@ -83,10 +83,10 @@ fn a_value_comes_back_from_chunks_of_any_size() {
     let encoded = postcard::to_allocvec(&state()).unwrap();
     for chunk_bytes in [256, 257, 300, 511, 1 << 16] {
         let dir = MemoryDirectory::new();
-        let options = options().with_chunk_bytes(chunk_bytes);
+        let options = options().chunk_bytes(chunk_bytes);
         let summary = write_checkpoint(&dir, path(), meta(), options, &state()).unwrap();
         assert_eq!(summary.bytes(), encoded.len() as u64);
-        assert_eq!(summary.chunks() as usize, encoded.len().div_ceil(chunk_bytes));
+        assert_eq!(summary.chunks() as usize, encoded.len().div_ceil(chunk_bytes as usize));
         let (found, back) = read_checkpoint::<State, _>(&dir, path(), options).unwrap();
         assert_eq!((found, back), (meta(), state()));
     }
@@ -263,7 +263,7 @@ fn types_that_borrow_while_decoding_come_back_across_chunks() {
 #[test]
 fn limits_refuse_and_a_part_of_a_value_is_never_finished() {
     let dir = MemoryDirectory::new();
-    let small = options().with_checkpoint_bytes_max(1000);
+    let small = options().checkpoint_bytes_max(1000);
     let mut writer = CheckpointWriter::create(&dir, path(), meta(), small).unwrap();
     writer.write_all(&[1; 999]).unwrap();
     assert!(matches!(
@@ -275,7 +275,7 @@ fn limits_refuse_and_a_part_of_a_value_is_never_finished() {
     assert!(matches!(writer.finish(), Err(Error::Poisoned { .. })));
     let dir = raw(&[1; 1000]);
     let mut reader =
-        CheckpointReader::open(&dir, path(), options().with_checkpoint_bytes_max(999)).unwrap();
+        CheckpointReader::open(&dir, path(), options().checkpoint_bytes_max(999)).unwrap();
     let mut all = [0; 2000];
     let refused = loop {
         match reader.read(&mut all) {
@@ -285,15 +285,15 @@ fn limits_refuse_and_a_part_of_a_value_is_never_finished() {
         }
     };
     assert!(matches!(refused, Error::Limit { limit: 999, .. }));
-    let large = options().with_chunk_bytes(1024);
+    let large = options().chunk_bytes(1024);
     let dir = MemoryDirectory::new();
     let _ = write_checkpoint(&dir, path(), meta(), large, "x").unwrap();
     assert!(matches!(
-        CheckpointReader::open(&dir, path(), options().with_chunk_bytes_max(1023)),
+        CheckpointReader::open(&dir, path(), options().chunk_bytes_max(1023)),
         Err(Error::Limit { found: 1024, limit: 1023, .. })
     ));
     assert!(matches!(
-        CheckpointReader::open(&dir, path(), options().with_chunk_bytes(255)),
+        CheckpointReader::open(&dir, path(), options().chunk_bytes(255)),
         Err(Error::BadOption { .. })
     ));
 }
