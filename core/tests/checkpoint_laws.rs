@@ -10,7 +10,7 @@ use durability_core::checkpoint::{
     read_checkpoint, replace_checkpoint, write_checkpoint,
 };
 use durability_core::storage::{Folder, MemoryDirectory, MemoryError, Name};
-use durability_core::{EntryId, Error};
+use durability_core::{CorruptionKind, EntryId, Error};
 use serde::{Deserialize, Serialize};
 
 type Result<T> = std::result::Result<T, Error<MemoryError>>;
@@ -185,6 +185,28 @@ fn a_zeroed_sector_is_refused_and_what_follows_the_end_is_not_read() {
         let mut padded = bytes.clone();
         padded.resize(bytes.len() + 1000, fill);
         read_sample(&padded).unwrap();
+    }
+}
+
+#[test]
+fn an_end_frame_that_does_not_fit_its_chunks_is_refused() {
+    let bytes = sample();
+    let at = bytes.len() - 36;
+    let seal = |bytes: &mut Vec<u8>| {
+        let header = u32::from_le_bytes(bytes[at + 8..at + 12].try_into().unwrap());
+        let checksum = durability_core::crc32c(header, &bytes[at + 16..]);
+        bytes[at + 12..at + 16].copy_from_slice(&checksum.to_le_bytes());
+    };
+    let mut sealed = bytes.clone();
+    seal(&mut sealed);
+    assert_eq!(sealed, bytes, "the end frame is the last 36 bytes");
+    // The number of chunks, of bytes, the chain: each one off.
+    for field in [4, 8, 16] {
+        let mut other = bytes.clone();
+        other[at + 16 + field] ^= 1;
+        seal(&mut other);
+        let Err(Error::Corrupt(corruption)) = read_sample(&other) else { panic!("{field}") };
+        assert_eq!(corruption.kind, CorruptionKind::CheckpointEnd);
     }
 }
 

@@ -403,3 +403,13 @@ fn what_a_resume_frame_has_settled_stays_settled() {
         assert_eq!(read(&dir, ReadMode::Strict).unwrap(), [b"after"], "cut {cut} bytes in");
     }
 }
+
+#[test]
+fn a_directory_chosen_at_run_time_serves_as_well() {
+    let dir = MemoryDirectory::arc();
+    let mut log = RecordLogWriter::create(dir.clone(), path(), options()).unwrap();
+    log.append(b"x").unwrap();
+    let _ = log.close().unwrap();
+    let mut reader = RecordLogReader::open(dir, path(), ReadMode::Strict, options()).unwrap();
+    assert_eq!(reader.collect().unwrap(), [b"x"]);
+}
