@@ -10,7 +10,7 @@ use durability_core::checkpoint::{
     read_checkpoint, replace_checkpoint, write_checkpoint,
 };
 use durability_core::storage::{Folder, MemoryDirectory, MemoryError, Name};
-use durability_core::{EntryId, Error};
+use durability_core::{CorruptionKind, EntryId, Error};
 use serde::{Deserialize, Serialize};
 
 type Result<T> = std::result::Result<T, Error<MemoryError>>;
@@ -20,7 +20,7 @@ fn path() -> Name<'static> {
 }
 
 fn options() -> CheckpointOptions {
-    CheckpointOptions::new().with_chunk_bytes(256).with_read_bytes(256)
+    CheckpointOptions::new().chunk_bytes(256).read_bytes(256)
 }
 
 fn meta() -> CheckpointMeta {
@@ -83,10 +83,10 @@ fn a_value_comes_back_from_chunks_of_any_size() {
     let encoded = postcard::to_allocvec(&state()).unwrap();
     for chunk_bytes in [256, 257, 300, 511, 1 << 16] {
         let dir = MemoryDirectory::new();
-        let options = options().with_chunk_bytes(chunk_bytes);
+        let options = options().chunk_bytes(chunk_bytes);
         let summary = write_checkpoint(&dir, path(), meta(), options, &state()).unwrap();
         assert_eq!(summary.bytes(), encoded.len() as u64);
-        assert_eq!(summary.chunks() as usize, encoded.len().div_ceil(chunk_bytes));
+        assert_eq!(summary.chunks() as usize, encoded.len().div_ceil(chunk_bytes as usize));
         let (found, back) = read_checkpoint::<State, _>(&dir, path(), options).unwrap();
         assert_eq!((found, back), (meta(), state()));
     }
@@ -189,6 +189,28 @@ fn a_zeroed_sector_is_refused_and_what_follows_the_end_is_not_read() {
 }
 
 #[test]
+fn an_end_frame_that_does_not_fit_its_chunks_is_refused() {
+    let bytes = sample();
+    let at = bytes.len() - 36;
+    let seal = |bytes: &mut Vec<u8>| {
+        let header = u32::from_le_bytes(bytes[at + 8..at + 12].try_into().unwrap());
+        let checksum = durability_core::crc32c(header, &bytes[at + 16..]);
+        bytes[at + 12..at + 16].copy_from_slice(&checksum.to_le_bytes());
+    };
+    let mut sealed = bytes.clone();
+    seal(&mut sealed);
+    assert_eq!(sealed, bytes, "the end frame is the last 36 bytes");
+    // The number of chunks, of bytes, the chain: each one off.
+    for field in [4, 8, 16] {
+        let mut other = bytes.clone();
+        other[at + 16 + field] ^= 1;
+        seal(&mut other);
+        let Err(Error::Corrupt(corruption)) = read_sample(&other) else { panic!("{field}") };
+        assert_eq!(corruption.kind, CorruptionKind::CheckpointEnd);
+    }
+}
+
+#[test]
 fn an_abandoned_checkpoint_is_unfinished() {
     let dir = MemoryDirectory::new();
     let mut writer = CheckpointWriter::create(&dir, path(), meta(), options()).unwrap();
@@ -263,7 +285,7 @@ fn types_that_borrow_while_decoding_come_back_across_chunks() {
 #[test]
 fn limits_refuse_and_a_part_of_a_value_is_never_finished() {
     let dir = MemoryDirectory::new();
-    let small = options().with_checkpoint_bytes_max(1000);
+    let small = options().checkpoint_bytes_max(1000);
     let mut writer = CheckpointWriter::create(&dir, path(), meta(), small).unwrap();
     writer.write_all(&[1; 999]).unwrap();
     assert!(matches!(
@@ -275,7 +297,7 @@ fn limits_refuse_and_a_part_of_a_value_is_never_finished() {
     assert!(matches!(writer.finish(), Err(Error::Poisoned { .. })));
     let dir = raw(&[1; 1000]);
     let mut reader =
-        CheckpointReader::open(&dir, path(), options().with_checkpoint_bytes_max(999)).unwrap();
+        CheckpointReader::open(&dir, path(), options().checkpoint_bytes_max(999)).unwrap();
     let mut all = [0; 2000];
     let refused = loop {
         match reader.read(&mut all) {
@@ -285,15 +307,15 @@ fn limits_refuse_and_a_part_of_a_value_is_never_finished() {
         }
     };
     assert!(matches!(refused, Error::Limit { limit: 999, .. }));
-    let large = options().with_chunk_bytes(1024);
+    let large = options().chunk_bytes(1024);
     let dir = MemoryDirectory::new();
     let _ = write_checkpoint(&dir, path(), meta(), large, "x").unwrap();
     assert!(matches!(
-        CheckpointReader::open(&dir, path(), options().with_chunk_bytes_max(1023)),
+        CheckpointReader::open(&dir, path(), options().chunk_bytes_max(1023)),
         Err(Error::Limit { found: 1024, limit: 1023, .. })
     ));
     assert!(matches!(
-        CheckpointReader::open(&dir, path(), options().with_chunk_bytes(255)),
+        CheckpointReader::open(&dir, path(), options().chunk_bytes(255)),
         Err(Error::BadOption { .. })
     ));
 }

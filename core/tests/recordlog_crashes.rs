@@ -71,10 +71,7 @@ struct Plan {
 
 impl Plan {
     fn options(self) -> RecordLogOptions {
-        RecordLogOptions::new()
-            .with_buffer_bytes(256)
-            .with_read_bytes(256)
-            .with_mark_after_sync(self.mark)
+        RecordLogOptions::new().buffer_bytes(256).read_bytes(256).mark_after_sync(self.mark)
     }
 
     /// One run on a durable state: resume, append, maybe sync and append more; then every crash.
@@ -149,7 +146,7 @@ fn no_crash_loses_a_durable_record_or_is_taken_for_damage() {
 #[test]
 fn a_cut_creation_is_made_anew_and_never_taken_for_damage() {
     for alignment in [4, 64, 256] {
-        let options = RecordLogOptions::new().with_alignment(alignment);
+        let options = RecordLogOptions::new().alignment(alignment);
         let dir = MemoryDirectory::new();
         drop(RecordLogWriter::create(dir.clone(), path(), options).unwrap());
         let whole = contents(&dir);

@@ -3,11 +3,11 @@
 use crate::error::Error;
 use crate::storage::{Capabilities, StoreError};
 
-const UNIT: usize = 256;
+const UNIT: u32 = 256;
 const ALIGNMENT_MAX: u32 = 256;
 /// One chunk is one piece of memory.
-const CHUNK_BYTES_MAX: usize = 16 << 20;
-const READ_BYTES_MAX: usize = 1 << 28;
+const CHUNK_BYTES_MAX: u32 = 16 << 20;
+const READ_BYTES_MAX: u32 = 1 << 28;
 
 /// How a checkpoint is written and read.
 ///
@@ -16,14 +16,14 @@ const READ_BYTES_MAX: usize = 1 << 28;
 ///
 /// ```
 /// use durability_core::checkpoint::CheckpointOptions;
-/// let small = CheckpointOptions::new().with_chunk_bytes(1024).with_checkpoint_bytes_max(1 << 20);
+/// let small = CheckpointOptions::new().chunk_bytes(1024).checkpoint_bytes_max(1 << 20);
 /// # let _ = small;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckpointOptions {
-    chunk_bytes: usize,
-    chunk_bytes_max: usize,
-    read_bytes: usize,
+    chunk_bytes: u32,
+    chunk_bytes_max: u32,
+    read_bytes: u32,
     checkpoint_bytes_max: u64,
 }
 
@@ -41,28 +41,28 @@ impl CheckpointOptions {
     /// Bytes of a chunk, and so the memory of the writer: 256 to 16 MiB, 64 KiB if not set. The same state gives the same
     /// file only under the same value.
     #[must_use]
-    pub const fn with_chunk_bytes(mut self, bytes: usize) -> Self {
+    pub const fn chunk_bytes(mut self, bytes: u32) -> Self {
         self.chunk_bytes = bytes;
         self
     }
 
     /// The largest chunk that a reader takes, and so its memory: 256 to 16 MiB, 16 MiB if not set.
     #[must_use]
-    pub const fn with_chunk_bytes_max(mut self, bytes: usize) -> Self {
+    pub const fn chunk_bytes_max(mut self, bytes: u32) -> Self {
         self.chunk_bytes_max = bytes;
         self
     }
 
     /// Bytes of one read: 256 to 2^28, 64 KiB if not set.
     #[must_use]
-    pub const fn with_read_bytes(mut self, bytes: usize) -> Self {
+    pub const fn read_bytes(mut self, bytes: u32) -> Self {
         self.read_bytes = bytes;
         self
     }
 
     /// The largest state in encoded bytes that is written or read, 1 TiB if not set.
     #[must_use]
-    pub const fn with_checkpoint_bytes_max(mut self, bytes: u64) -> Self {
+    pub const fn checkpoint_bytes_max(mut self, bytes: u64) -> Self {
         self.checkpoint_bytes_max = bytes;
         self
     }
@@ -72,7 +72,7 @@ impl CheckpointOptions {
         capabilities: Capabilities,
     ) -> Result<Checked, Error<E>> {
         let granule = capabilities.write_granule();
-        range("write granule", granule as usize, 1, ALIGNMENT_MAX as usize)?;
+        range("write granule", granule, 1, ALIGNMENT_MAX)?;
         if !granule.is_power_of_two() {
             let (found, max) = (u64::from(granule), u64::from(ALIGNMENT_MAX));
             return Err(Error::BadOption { option: "write granule", found, min: 1, max });
@@ -81,9 +81,9 @@ impl CheckpointOptions {
         range("chunk_bytes_max", self.chunk_bytes_max, UNIT, CHUNK_BYTES_MAX)?;
         range("read_bytes", self.read_bytes, UNIT, READ_BYTES_MAX)?;
         Ok(Checked {
-            chunk_bytes: self.chunk_bytes,
-            chunk_bytes_max: self.chunk_bytes_max,
-            read_bytes: self.read_bytes,
+            chunk_bytes: self.chunk_bytes as usize,
+            chunk_bytes_max: self.chunk_bytes_max as usize,
+            read_bytes: self.read_bytes as usize,
             checkpoint_bytes_max: self.checkpoint_bytes_max,
             file_bytes_max: capabilities.file_bytes_max(),
             alignment: granule.max(4),
@@ -112,14 +112,12 @@ pub(super) struct Checked {
 
 fn range<E: StoreError>(
     option: &'static str,
-    found: usize,
-    min: usize,
-    max: usize,
+    found: u32,
+    min: u32,
+    max: u32,
 ) -> Result<(), Error<E>> {
     if (min..=max).contains(&found) {
-        Ok(())
-    } else {
-        let (found, min, max) = (found as u64, min as u64, max as u64);
-        Err(Error::BadOption { option, found, min, max })
+        return Ok(());
     }
+    Err(Error::BadOption { option, found: found.into(), min: min.into(), max: max.into() })
 }

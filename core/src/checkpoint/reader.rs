@@ -30,7 +30,7 @@ use super::{CheckpointMeta, CheckpointSummary};
 /// Two errors say that it cannot be used: [`Error::Unfinished`], if there is no end frame (nothing ever depended on it, if that
 /// is because of a crash), and [`Error::Corrupt`]. Fall back to an older checkpoint after either.
 ///
-/// Memory: one read of [`read_bytes`](CheckpointOptions::with_read_bytes), or the largest chunk if that is more.
+/// Memory: one read of [`read_bytes`](CheckpointOptions::read_bytes), or the largest chunk if that is more.
 ///
 /// ```
 /// use durability_core::checkpoint::{CheckpointMeta, CheckpointOptions, CheckpointReader, CheckpointWriter};
@@ -78,7 +78,7 @@ impl<D: Directory> CheckpointReader<D> {
     /// # Errors
     /// [`Error::Missing`] if there is no such file, [`Error::Unfinished`] if it has no header, [`Error::Corrupt`] if its header is damaged, [`Error::Newer`] if a
     /// later version wrote it, [`Error::Limit`] if its chunks are larger than
-    /// [`chunk_bytes_max`](CheckpointOptions::with_chunk_bytes_max), [`Error::BadOption`], [`Error::Store`].
+    /// [`chunk_bytes_max`](CheckpointOptions::chunk_bytes_max), [`Error::BadOption`], [`Error::Store`].
     pub fn open(
         dir: D,
         path: Name<'_>,
@@ -154,7 +154,7 @@ impl<D: Directory> CheckpointReader<D> {
     ///
     /// # Errors
     /// [`Error::Unfinished`], [`Error::Corrupt`], [`Error::NewerFrame`], [`Error::Limit`] if the state is larger than
-    /// [`checkpoint_bytes_max`](CheckpointOptions::with_checkpoint_bytes_max), [`Error::Store`].
+    /// [`checkpoint_bytes_max`](CheckpointOptions::checkpoint_bytes_max), [`Error::Store`].
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error<D::Error>> {
         if buffer.is_empty() {
             return Ok(0);
@@ -227,7 +227,7 @@ impl<D: Directory> CheckpointReader<D> {
     /// A bound on the bytes that are left.
     pub(super) fn left_max(&mut self) -> Result<u64, Error<D::Error>> {
         let held = self.held().len() as u64;
-        let rest = self.frames.file_bytes()?.saturating_sub(self.frames.cursor().offset);
+        let rest = self.frames.len()?.saturating_sub(self.frames.cursor().offset);
         Ok(rest.saturating_add(held))
     }
 

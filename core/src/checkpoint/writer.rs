@@ -34,7 +34,7 @@ const BUFFER_UNIT: usize = 256;
 /// **Durability.** Nothing counts before [`finish`](Self::finish) has returned `Ok`. A writer that is dropped, or fails, leaves an unfinished file
 /// that readers refuse.
 ///
-/// Memory: one chunk ([`chunk_bytes`](CheckpointOptions::with_chunk_bytes)), allocated once.
+/// Memory: one chunk ([`chunk_bytes`](CheckpointOptions::chunk_bytes)), allocated once.
 ///
 /// ```
 /// use durability_core::checkpoint::{CheckpointMeta, CheckpointOptions, CheckpointReader, CheckpointWriter};
@@ -155,7 +155,7 @@ impl<D: Directory> CheckpointWriter<D> {
     ///
     /// # Errors
     /// [`Error::Limit`] if the state would be larger than
-    /// [`checkpoint_bytes_max`](CheckpointOptions::with_checkpoint_bytes_max) or the file than the backend can hold; [`Error::Poisoned`]; [`Error::Store`] and
+    /// [`checkpoint_bytes_max`](CheckpointOptions::checkpoint_bytes_max) or the file than the backend can hold; [`Error::Poisoned`]; [`Error::Store`] and
     /// [`Error::NoProgress`], which poison.
     pub fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), Error<D::Error>> {
         self.admit(bytes.len())?;

@@ -5,9 +5,10 @@
 //! of it. So, unlike [`search`](super::search), nothing is passed over unread:
 //!
 //! - every multiple of the alignment is a candidate;
-//! - a *resume* frame counts if header and payload verify and it names the bad frame;
-//! - a *synced* header is proof of damage, but inside the extent of another header that verifies (the place where a payload
-//!   may imitate frames) its payload must verify too.
+//! - a *resume* frame counts if header and payload verify and it names the bad frame. It settles the matter, whatever lies before
+//!   it: whoever wrote it had searched all of that, and what is written behind it must never be locked out;
+//! - without one, a *synced* header is proof of damage, but inside the extent of another header that verifies (the place where a
+//!   payload may imitate frames) its payload must verify too.
 //!
 //! Must never be taken in by a resume frame whose header survived a crash and whose payload did not.
 
@@ -42,11 +43,11 @@ pub(crate) enum InPlace {
 
 /// What a candidate tells.
 enum Candidate {
+    /// The resume frame.
     Resume,
-    Proof,
-    /// A whole frame that proves nothing: go on behind it.
+    /// A whole frame: go on behind it.
     Frame,
-    /// A header that proves nothing.
+    /// A header that verifies; its payload may be anything.
     Header,
     /// No frame.
     Nothing,
@@ -58,6 +59,8 @@ struct Place {
     position: u32,
     /// Below this, candidates lie inside of a frame whose header verifies.
     covered: u64,
+    /// There is proof that what is at the bad frame had been durable.
+    damaged: bool,
     /// Payload bytes that may still be judged in vain. Honest files never use it up; hostile ones make the search no more
     /// than linear.
     budget: u64,
@@ -75,12 +78,16 @@ where
             bad,
             position: self.cursor().position,
             covered: bad.search_from,
+            damaged: false,
             budget: self.len()?,
         };
         let mut offset = bad.offset.saturating_add(step);
         loop {
             let codec = self.codec();
             let bytes = self.at(offset, STRIDE)?;
+            if bytes.is_empty() && place.damaged {
+                return Ok(InPlace::Damaged);
+            }
             if bytes.is_empty() {
                 return Ok(InPlace::End { written_end: self.written_end(bad.offset)? });
             }
@@ -103,7 +110,6 @@ where
                     let dead_bytes = offset.saturating_sub(bad.offset);
                     return Ok(InPlace::Resumed { dead_bytes });
                 }
-                Candidate::Proof => return Ok(InPlace::Damaged),
                 Candidate::Frame => {
                     place.covered = frame_end;
                     offset = frame_end;
@@ -142,13 +148,9 @@ where
         } else if offset < place.covered && !self.is_whole(offset, header, &mut place.budget)? {
             return Ok(Candidate::Nothing);
         }
-        Ok(if header.flags.synced {
-            Candidate::Proof
-        } else if resume_like || offset < place.covered {
-            Candidate::Frame
-        } else {
-            Candidate::Header
-        })
+        place.damaged |= header.flags.synced;
+        let whole = resume_like || offset < place.covered;
+        Ok(if whole { Candidate::Frame } else { Candidate::Header })
     }
 
     /// Whether a payload verifies; it is read in pieces, however long it is.

@@ -130,11 +130,6 @@ where
         self.cursor = cursor;
     }
 
-    /// The bound on the file's length.
-    pub(crate) fn file_bytes(&mut self) -> Result<u64, Error<R::Error>> {
-        self.window.len()
-    }
-
     pub(crate) fn into_window(self) -> Window<R> {
         self.window
     }

@@ -8,8 +8,8 @@ use crate::storage::{Capabilities, StoreError};
 const ALIGNMENT_MIN: u32 = 4;
 const ALIGNMENT_MAX: u32 = 256;
 /// The buffer is whole granules of any backend.
-const BUFFER_UNIT: usize = 256;
-const BUFFER_BYTES_MAX: usize = 1 << 28;
+const BUFFER_UNIT: u32 = 256;
+const BUFFER_BYTES_MAX: u32 = 1 << 28;
 
 /// How a record log is written and read.
 ///
@@ -18,13 +18,13 @@ const BUFFER_BYTES_MAX: usize = 1 << 28;
 ///
 /// ```
 /// use durability_core::recordlog::RecordLogOptions;
-/// let small = RecordLogOptions::new().with_buffer_bytes(512).with_record_bytes_max(4096).with_mark_after_sync(true);
+/// let small = RecordLogOptions::new().buffer_bytes(512).record_bytes_max(4096).mark_after_sync(true);
 /// # let _ = small;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordLogOptions {
-    buffer_bytes: usize,
-    read_bytes: usize,
+    buffer_bytes: u32,
+    read_bytes: u32,
     record_bytes_max: u32,
     alignment: Option<u32>,
     mark_after_sync: bool,
@@ -45,14 +45,14 @@ impl RecordLogOptions {
     /// Bytes of the buffer in front of the file: 256 to 2^28, rounded up to a multiple of 256; 64 KiB if not set. Longer
     /// records go past it.
     #[must_use]
-    pub const fn with_buffer_bytes(mut self, bytes: usize) -> Self {
+    pub const fn buffer_bytes(mut self, bytes: u32) -> Self {
         self.buffer_bytes = bytes;
         self
     }
 
     /// Bytes of one read: 256 to 2^28, 256 KiB if not set. A longer record is read whole.
     #[must_use]
-    pub const fn with_read_bytes(mut self, bytes: usize) -> Self {
+    pub const fn read_bytes(mut self, bytes: u32) -> Self {
         self.read_bytes = bytes;
         self
     }
@@ -60,7 +60,7 @@ impl RecordLogOptions {
     /// The longest record that is written or read: 1 to 2^28 - 1 bytes, 16 MiB if not set. It bounds the memory
     /// of a reader.
     #[must_use]
-    pub const fn with_record_bytes_max(mut self, bytes: u32) -> Self {
+    pub const fn record_bytes_max(mut self, bytes: u32) -> Self {
         self.record_bytes_max = bytes;
         self
     }
@@ -68,7 +68,7 @@ impl RecordLogOptions {
     /// Frames begin at multiples of this: a power of two, from 4 (or the backend's write granule, if that is more) to 256. The
     /// least of them if not set. Only a new log takes it; an existing one keeps its own.
     #[must_use]
-    pub const fn with_alignment(mut self, bytes: u32) -> Self {
+    pub const fn alignment(mut self, bytes: u32) -> Self {
         self.alignment = Some(bytes);
         self
     }
@@ -79,7 +79,7 @@ impl RecordLogOptions {
     /// sync and the next append there is none: a rotten bit in the records of the *last* sync would then be taken for a
     /// torn tail. The mark closes this window, for one more `write` after each sync; it is not synced itself.
     #[must_use]
-    pub const fn with_mark_after_sync(mut self, mark: bool) -> Self {
+    pub const fn mark_after_sync(mut self, mark: bool) -> Self {
         self.mark_after_sync = mark;
         self
     }
@@ -95,13 +95,13 @@ impl RecordLogOptions {
         let alignment = self.alignment.unwrap_or(alignment_min);
         power_of_two("alignment", alignment, alignment_min, ALIGNMENT_MAX)?;
         let buffer = self.buffer_bytes;
-        range("buffer_bytes", buffer as u64, BUFFER_UNIT as u64, BUFFER_BYTES_MAX as u64)?;
-        range("read_bytes", self.read_bytes as u64, BUFFER_UNIT as u64, BUFFER_BYTES_MAX as u64)?;
+        range("buffer_bytes", buffer, BUFFER_UNIT, BUFFER_BYTES_MAX)?;
+        range("read_bytes", self.read_bytes, BUFFER_UNIT, BUFFER_BYTES_MAX)?;
         let record_bytes_max = self.record_bytes_max;
-        range("record_bytes_max", record_bytes_max.into(), 1, PAYLOAD_BYTES_MAX.into())?;
+        range("record_bytes_max", record_bytes_max, 1, PAYLOAD_BYTES_MAX)?;
         Ok(Checked {
-            buffer_bytes: buffer.next_multiple_of(BUFFER_UNIT),
-            read_bytes: self.read_bytes,
+            buffer_bytes: buffer.next_multiple_of(BUFFER_UNIT) as usize,
+            read_bytes: self.read_bytes as usize,
             record_bytes_max,
             alignment,
             granule,
@@ -138,15 +138,14 @@ impl Checked {
 
 fn range<E: StoreError>(
     option: &'static str,
-    found: u64,
-    min: u64,
-    max: u64,
+    found: u32,
+    min: u32,
+    max: u32,
 ) -> Result<(), Error<E>> {
     if (min..=max).contains(&found) {
-        Ok(())
-    } else {
-        Err(Error::BadOption { option, found, min, max })
+        return Ok(());
     }
+    Err(Error::BadOption { option, found: found.into(), min: min.into(), max: max.into() })
 }
 
 fn power_of_two<E: StoreError>(
@@ -155,11 +154,9 @@ fn power_of_two<E: StoreError>(
     min: u32,
     max: u32,
 ) -> Result<(), Error<E>> {
-    let (found_bytes, min, max) = (u64::from(found), u64::from(min), u64::from(max));
-    range(option, found_bytes, min, max)?;
+    range(option, found, min, max)?;
     if found.is_power_of_two() {
-        Ok(())
-    } else {
-        Err(Error::BadOption { option, found: found_bytes, min, max })
+        return Ok(());
     }
+    Err(Error::BadOption { option, found: found.into(), min: min.into(), max: max.into() })
 }

@@ -40,7 +40,7 @@ pub struct RecordLogReport {
 /// It takes no lock and changes nothing. Beside a writer of the same file it may be used only where the backend
 /// [allows it](crate::storage::Capabilities::read_while_appending), and sees what was flushed before.
 ///
-/// Memory: one buffer of [`read_bytes`](RecordLogOptions::with_read_bytes), or the longest record if that is more.
+/// Memory: one buffer of [`read_bytes`](RecordLogOptions::read_bytes), or the longest record if that is more.
 ///
 /// ```
 /// use durability_core::ReadMode;
@@ -108,7 +108,7 @@ impl<D: Directory> RecordLogReader<D> {
     /// # Errors
     /// [`Error::Corrupt`] names the first damaged place, in both modes; all records before it have been returned.
     /// [`Error::TornTail`] at a torn tail in strict mode. [`Error::Limit`] for a record above
-    /// [`record_bytes_max`](RecordLogOptions::with_record_bytes_max). [`Error::NewerFrame`] for what a later version wrote. Asked again, the
+    /// [`record_bytes_max`](RecordLogOptions::record_bytes_max). [`Error::NewerFrame`] for what a later version wrote. Asked again, the
     /// reader gives the same error.
     #[expect(clippy::should_implement_trait, reason = "it lends, which an iterator cannot")]
     #[inline]

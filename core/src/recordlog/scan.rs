@@ -19,7 +19,6 @@ use super::options::Checked;
 
 /// What the first bytes of a record log say.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "made once for each file, and taken apart at once")]
 pub(super) enum Opened<R> {
     Log(Scan<R>),
     /// Its creation was cut short; nothing was ever acknowledged in it.
@@ -150,10 +149,9 @@ where
                     (place, if newer { Some(Err(BadControl::Newer(0))) } else { control })
                 }
                 Next::Bad(bad) => {
-                    let file = self.frames.name().clone();
                     let next_id = EntryId::new(u64::from(before.position).saturating_add(1));
                     if matches!(bad.kind, BadKind::Newer | BadKind::Position { .. }) {
-                        return Err(bad.error(&file, next_id));
+                        return Err(bad.error(self.frames.name(), next_id));
                     }
                     match self.frames.behind(bad)? {
                         InPlace::Resumed { dead_bytes } => {
@@ -161,7 +159,7 @@ where
                             self.closed = false;
                             continue;
                         }
-                        InPlace::Damaged => return Err(bad.error(&file, next_id)),
+                        InPlace::Damaged => return Err(bad.error(self.frames.name(), next_id)),
                         InPlace::End { written_end } => {
                             return Ok(Step::End(End { offset: bad.offset, written_end }));
                         }

@@ -33,7 +33,7 @@ const CONTROL_ROOM: u64 = 4096;
 ///
 /// Dropping it flushes what is buffered, as well as it can, and syncs nothing: call [`close`](Self::close) to know.
 ///
-/// Memory: one buffer ([`buffer_bytes`](RecordLogOptions::with_buffer_bytes)), allocated once.
+/// Memory: one buffer ([`buffer_bytes`](RecordLogOptions::buffer_bytes)), allocated once.
 ///
 /// ```
 /// use durability_core::recordlog::{RecordLogOptions, RecordLogWriter};
@@ -93,7 +93,7 @@ impl<D: Directory> RecordLogWriter<D> {
     /// # Errors
     /// [`Error::Missing`] if there is no such file, [`Error::Held`] if it has a writer, [`Error::Corrupt`] if an acknowledged record is damaged (nothing is
     /// changed), [`Error::Newer`] or [`Error::NewerFrame`] if a later version wrote it, [`Error::Limit`] for a record above
-    /// [`record_bytes_max`](RecordLogOptions::with_record_bytes_max) or a full file, [`Error::BadOption`], [`Error::Name`], [`Error::Store`]. On a backend
+    /// [`record_bytes_max`](RecordLogOptions::record_bytes_max) or a full file, [`Error::BadOption`], [`Error::Name`], [`Error::Store`]. On a backend
     /// without [`reopen`](crate::storage::Capabilities::reopen) a log with records in it cannot be resumed: the error
     /// [is unsupported](Error::is_unsupported).
     pub fn resume(
@@ -137,7 +137,7 @@ impl<D: Directory> RecordLogWriter<D> {
     /// **Durability.** None: the record is in the buffer, or partly in the file.
     ///
     /// # Errors
-    /// [`Error::Limit`] if the record is longer than [`record_bytes_max`](RecordLogOptions::with_record_bytes_max) or the file would grow beyond
+    /// [`Error::Limit`] if the record is longer than [`record_bytes_max`](RecordLogOptions::record_bytes_max) or the file would grow beyond
     /// 4 GiB or what the backend can hold; nothing is written then, and the writer goes on. [`Error::Poisoned`]; [`Error::Store`] and
     /// [`Error::NoProgress`], which poison.
     #[inline]
