@@ -195,7 +195,7 @@ fn without_reopen_a_log_with_records_is_refused_untouched_and_an_empty_one_made_
     drop(RecordLogWriter::create(dir.clone(), path(), OPTIONS).unwrap());
     let mut log = RecordLogWriter::resume(dir.clone(), path(), OPTIONS).unwrap();
     log.append(b"x").unwrap();
-    let _ = log.close().unwrap();
+    log.close().unwrap();
     let before = dir.inner.contents(path());
     let refused = RecordLogWriter::resume(dir.clone(), path(), OPTIONS).unwrap_err();
     assert!(refused.is_unsupported(), "{refused}");

@@ -64,7 +64,7 @@ fn memory_is_bounded_by_the_buffers() {
     for _ in 0..40_000 {
         log.append(&[5; 100]).unwrap();
     }
-    let _ = log.close().unwrap();
+    log.close().unwrap();
 
     let (log, peak, _) = measure(|| RecordLogWriter::resume(&dir, log_path, options).unwrap());
     assert!(peak < 600 << 10, "resuming took {peak} bytes");

@@ -118,7 +118,7 @@ fn laws_of_any_log(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
         log.append(record).unwrap();
         expected.push(record.to_vec());
     }
-    let _ = log.close().unwrap();
+    log.close().unwrap();
     let mut reader = RecordLogReader::open(dir, path(), ReadMode::Strict, log_options()).unwrap();
     assert_eq!(reader.collect().unwrap(), expected);
     Some(kept)

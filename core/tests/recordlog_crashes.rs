@@ -116,7 +116,7 @@ impl Plan {
         drop(log);
         let closed = put(&after);
         let log = RecordLogWriter::resume(closed.clone(), path(), self.options()).unwrap();
-        let _ = log.close().unwrap();
+        log.close().unwrap();
         records.push(record(2));
         for state in survivors(&after, &contents(&closed), self.sector, self.cut) {
             self.run(&state, &records, epoch + 1, seen);
@@ -157,7 +157,7 @@ fn a_cut_creation_is_made_anew_and_never_taken_for_damage() {
             let dir = put(&state);
             let mut log = RecordLogWriter::open(dir.clone(), path(), options).unwrap();
             assert_eq!(log.append(b"first").unwrap(), 1);
-            let _ = log.close().unwrap();
+            log.close().unwrap();
             let mut reader = RecordLogReader::open(dir, path(), ReadMode::Strict, options).unwrap();
             assert_eq!(reader.collect().unwrap(), [b"first"]);
         }

@@ -68,7 +68,7 @@ fn sample(alignment: u32, close: bool) -> (Vec<u8>, Vec<Vec<u8>>) {
         }
     }
     if close {
-        let _ = log.close().unwrap();
+        log.close().unwrap();
     } else {
         let _ = log.flush_and_sync().unwrap();
         drop(log);
@@ -214,7 +214,7 @@ fn room_behind_the_log_is_neither_records_nor_a_torn_tail() {
         let mut log = RecordLogWriter::resume(dir.clone(), path(), options()).unwrap();
         let mut expected = records.clone();
         append(&mut log, &mut expected, 1, 3);
-        let _ = log.close().unwrap();
+        log.close().unwrap();
         assert_eq!(read(&dir, ReadMode::Strict).unwrap(), expected);
         assert!(contents(&dir).starts_with(&bytes));
     }
@@ -269,7 +269,7 @@ fn a_resume_frame_inside_the_extent_of_the_torn_record_is_found_and_protected() 
         append(&mut log, &mut expected, epoch, 2);
         let _ = log.flush_and_sync().unwrap();
         append(&mut log, &mut expected, epoch, 2);
-        let _ = log.close().unwrap();
+        log.close().unwrap();
     }
     assert_eq!(read(&dir, ReadMode::Strict).unwrap(), expected);
     let bytes = contents(&dir);
@@ -333,7 +333,7 @@ fn a_full_medium_poisons_the_writer_and_resuming_goes_on() {
         let mut log = RecordLogWriter::resume(dir.clone(), path(), options()).unwrap();
         dir.set_bytes_max(u64::MAX);
         append(&mut log, &mut durable, 1, 3);
-        let _ = log.close().unwrap();
+        log.close().unwrap();
         assert_eq!(read(&dir, ReadMode::Strict).unwrap(), durable);
     }
 }
@@ -346,7 +346,7 @@ fn limits_refuse_without_writing_and_the_writer_goes_on() {
     log.append(&[1; 10]).unwrap();
     assert!(matches!(log.append(&[1; 11]), Err(Error::Limit { found: 11, limit: 10, .. })));
     assert_eq!(log.append(&[2; 10]).unwrap(), 2);
-    let _ = log.close().unwrap();
+    log.close().unwrap();
     let tiny = options().record_bytes_max(9);
     let refused = RecordLogReader::open(dir.clone(), path(), ReadMode::BestEffort, tiny);
     for _ in 0..2 {
@@ -377,7 +377,7 @@ fn opening_and_closing_again_and_again_adds_nothing() {
     let (bytes, _) = sample(4, true);
     let dir = put(&bytes);
     for _ in 0..5 {
-        let _ = RecordLogWriter::resume(dir.clone(), path(), options()).unwrap().close().unwrap();
+        RecordLogWriter::resume(dir.clone(), path(), options()).unwrap().close().unwrap();
     }
     assert_eq!(contents(&dir), bytes);
 }
@@ -399,7 +399,7 @@ fn what_a_resume_frame_has_settled_stays_settled() {
         let dir = put(&bytes[..flagged + cut]);
         let mut log = RecordLogWriter::resume(dir.clone(), path(), options()).unwrap();
         log.append(b"after").unwrap();
-        let _ = log.close().unwrap();
+        log.close().unwrap();
         assert_eq!(read(&dir, ReadMode::Strict).unwrap(), [b"after"], "cut {cut} bytes in");
     }
 }
@@ -409,7 +409,7 @@ fn a_directory_chosen_at_run_time_serves_as_well() {
     let dir = MemoryDirectory::arc();
     let mut log = RecordLogWriter::create(dir.clone(), path(), options()).unwrap();
     log.append(b"x").unwrap();
-    let _ = log.close().unwrap();
+    log.close().unwrap();
     let mut reader = RecordLogReader::open(dir, path(), ReadMode::Strict, options()).unwrap();
     assert_eq!(reader.collect().unwrap(), [b"x"]);
 }

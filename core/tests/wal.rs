@@ -30,7 +30,7 @@ fn fill(dir: &MemoryDirectory, count: u64) -> WalWriter<String, MemoryDirectory>
     wal
 }
 
-fn expected(range: std::ops::RangeInclusive<u64>) -> Vec<(u64, String)> {
+fn expected(range: core::ops::RangeInclusive<u64>) -> Vec<(u64, String)> {
     range.map(|number| (number, format!("entry {number}"))).collect()
 }
 

@@ -104,6 +104,7 @@ impl Control {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may stop")]
 mod tests {
     use super::*;
 

@@ -242,6 +242,7 @@ pub(crate) fn header_salt<const N: usize>(bytes: &[u8; N]) -> u32 {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may stop")]
 mod tests {
     use super::*;
 

@@ -49,7 +49,7 @@ where
     ) -> Result<Behind, Error<R::Error>> {
         let codec = self.codec();
         let step = u64::from(codec.alignment());
-        let blank_step = blank_step(step);
+        let leap = blank_leap(step);
         let from = codec.align(from);
         let mut offset = from;
         let mut written_end = from;
@@ -60,7 +60,7 @@ where
             }
             let stride = bytes.get(..STRIDE).unwrap_or(bytes);
             if is_blank(stride) {
-                offset = offset.saturating_add(blank_step);
+                offset = offset.saturating_add(leap);
                 continue;
             }
             let last = stride.iter().rposition(|&byte| byte != 0 && byte != 0xFF).unwrap_or(0);
@@ -94,7 +94,7 @@ pub(super) fn may_follow(header: &Header, position: u32, distance: u64) -> bool 
 }
 
 /// How far to go in blank bytes: no header begins with eight of them.
-pub(super) const fn blank_step(step: u64) -> u64 {
+pub(super) const fn blank_leap(step: u64) -> u64 {
     let headless = STRIDE as u64 - 8;
     if step >= STRIDE as u64 { step } else { headless / step * step + step }
 }

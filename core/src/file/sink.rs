@@ -60,10 +60,6 @@ where
         self.filled
     }
 
-    pub(crate) fn buffer_bytes(&self) -> usize {
-        self.buffer.len()
-    }
-
     /// The unused part of the buffer.
     #[inline]
     pub(crate) fn spare(&mut self) -> &mut [u8] {
@@ -73,10 +69,6 @@ where
     /// Fails if an earlier call did.
     pub(crate) fn check(&self) -> Result<(), Error<A::Error>> {
         if self.poisoned { Err(Error::Poisoned { file: self.name.clone() }) } else { Ok(()) }
-    }
-
-    pub(crate) fn poison(&mut self) {
-        self.poisoned = true;
     }
 
     /// Appends a frame whose payload is at hand.
@@ -94,7 +86,7 @@ where
             self.write_out()?;
         }
         let (head, header) =
-            codec.encode(self.offset(), flags, position, payload.len() as u32, |crc, seed| {
+            codec.encode(self.offset(), flags, position, length(payload.len()), |crc, seed| {
                 crc.update(seed, payload)
             });
         let end = HEADER_BYTES.saturating_add(payload.len());
@@ -125,7 +117,7 @@ where
         let (to_head, rest) = self.spare().split_at_mut_checked(HEADER_BYTES).unwrap_or_default();
         let payload = rest.get(..payload_bytes).unwrap_or_default();
         let (head, header) =
-            codec.encode(offset, flags, position, payload_bytes as u32, |crc, seed| {
+            codec.encode(offset, flags, position, length(payload_bytes), |crc, seed| {
                 crc.update(seed, payload)
             });
         to_head.copy_from_slice(&head);
@@ -138,7 +130,7 @@ where
     #[inline]
     pub(crate) fn pad(&mut self, codec: Codec) -> Result<(), Error<A::Error>> {
         let offset = self.offset();
-        let padding = codec.align(offset).wrapping_sub(offset) as usize;
+        let padding = (codec.align(offset).wrapping_sub(offset) & 0xFF) as usize;
         if let Some(place) = self.spare().get_mut(..padding) {
             place.fill(0);
             self.filled = self.filled.saturating_add(padding);
@@ -215,6 +207,12 @@ where
         self.poisoned = false;
         Ok(())
     }
+}
+
+/// A payload's length as the frame has it; the caller has checked it against a limit that fits.
+#[inline]
+fn length(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 /// The one loop that writes: `embedded_io`'s panics on `Ok(0)` and gives up when interrupted.

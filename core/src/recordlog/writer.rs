@@ -227,7 +227,7 @@ impl<D: Directory> RecordLogWriter<D> {
     ///
     /// # Errors
     /// [`Error::Poisoned`], [`Error::Store`], [`Error::NoProgress`].
-    pub fn close(mut self) -> Result<Durable, Error<D::Error>> {
+    pub fn close(mut self) -> Result<(), Error<D::Error>> {
         self.sink.check()?;
         if self.unsynced {
             self.sync()?; // crash: as after any sync
@@ -236,8 +236,7 @@ impl<D: Directory> RecordLogWriter<D> {
             self.append_control(Control::Close)?;
         }
         self.sink.flush()?; // crash: the close frame is whole or torn, and vouches or does not
-        self.sink.trim()?;
-        Ok(Durable::new(self.last_record()))
+        self.sink.trim()
     }
 
     /// The file.

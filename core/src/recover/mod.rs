@@ -166,7 +166,7 @@ where
     H: Hooks,
     X: From<Error<D::Error>>,
 {
-    recover_with(wal, options, initial, |reader| reader.take(), apply)
+    recover_with(wal, options, initial, CheckpointReader::take, apply)
 }
 
 /// [`recover_with_wal`], with a function that reads the state from the checkpoint, for states that are streamed.
@@ -217,7 +217,7 @@ where
     let last = reader.scan_last_entry_id()?;
     let log = Log { first: reader.first_entry_id(), last };
     let log_id = reader.raw().log_id();
-    let base = begin(&dir, options, log, log_id, initial, |reader| reader.take())?;
+    let base = begin(&dir, options, log, log_id, initial, CheckpointReader::take)?;
     replay(reader, options, log, base, apply)
 }
 

@@ -78,7 +78,7 @@ pub(super) fn plan(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::vec;
+    use alloc::vec;
 
     fn id(number: u64) -> EntryId {
         EntryId::new(number).unwrap()

@@ -107,7 +107,7 @@ fn check(number: u32, header: &SegmentHeader, log_id: u64) -> Result<(), Broken>
 mod tests {
     use super::*;
     use crate::bytes::header::{Common, Previous};
-    use std::vec;
+    use alloc::vec;
 
     fn header(segment: u32, first_id: u64, previous: u32) -> SegmentHeader {
         SegmentHeader {

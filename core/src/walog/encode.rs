@@ -228,7 +228,8 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             }
             return self.frame_in_place(encoded, more);
         }
-        self.stream(entry, payload_bytes as u32, more)
+        let payload_bytes = u32::try_from(payload_bytes).map_err(|_| unsteady())?;
+        self.stream(entry, payload_bytes, more)
     }
 
     /// A payload larger than the buffer: one pass for its checksum, one for its bytes.

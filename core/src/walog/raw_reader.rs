@@ -80,6 +80,7 @@ impl<D: Directory> RawWalReader<D> {
     ///
     /// # Errors
     /// [`Error::Corrupt`], [`Error::Newer`], [`Error::Limit`], [`Error::BadOption`], [`Error::Name`], and what the directory reports.
+    #[expect(clippy::needless_pass_by_value, reason = "options are made for one log")]
     pub fn open(dir: D, options: WalOptions) -> Result<Self, Error<D::Error>> {
         let settings = options.check(&dir.capabilities())?;
         let mut buffer = Vec::new();

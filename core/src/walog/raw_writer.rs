@@ -102,6 +102,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     ///
     /// # Errors
     /// As [`new`](RawWalWriter::new).
+    #[expect(clippy::needless_pass_by_value, reason = "options are made for one log")]
     pub fn new_with(dir: D, options: WalOptions, hooks: H) -> Result<Self, Error<D::Error>> {
         Self::start(dir, &options, hooks, Start::New)
     }
@@ -110,6 +111,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     ///
     /// # Errors
     /// As [`open`](RawWalWriter::open).
+    #[expect(clippy::needless_pass_by_value, reason = "options are made for one log")]
     pub fn open_with(dir: D, options: WalOptions, hooks: H) -> Result<Self, Error<D::Error>> {
         Self::start(dir, &options, hooks, Start::Resume)
     }
@@ -401,7 +403,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             return Err(Error::Limit { what: Limit::BatchBytes, found: bytes, limit });
         }
         self.check_segment(bytes)?;
-        Ok(entries as u32)
+        Ok(u32::try_from(entries).unwrap_or(u32::MAX))
     }
 
     /// Whether frames fit into a segment that holds nothing else.

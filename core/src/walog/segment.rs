@@ -163,8 +163,8 @@ where
         EntryId::new(number).unwrap_or(EntryId::FIRST)
     }
 
-    fn next_id(&self) -> Option<EntryId> {
-        Some(self.id(self.frames.cursor().position.saturating_add(1)))
+    fn next_id(&self) -> EntryId {
+        self.id(self.frames.cursor().position.saturating_add(1))
     }
 
     #[inline]
@@ -215,7 +215,7 @@ where
                 }
                 Next::Frame(frame) if frame.flags.control => {
                     let (offset, file) = (frame.offset, self.name().clone());
-                    let (entry_id, kind) = (self.next_id(), CorruptionKind::Control);
+                    let (entry_id, kind) = (Some(self.next_id()), CorruptionKind::Control);
                     return Err(Corruption { file, offset, entry_id, kind }.into());
                 }
                 Next::Frame(frame) if frame.flags.more => {}
@@ -242,7 +242,7 @@ where
                 return Err(Error::NewerFrame { file: self.name().clone(), offset });
             }
             Ok(Control::Resume { .. } | Control::End { .. }) | Err(BadControl::Length) => {
-                let (entry_id, kind) = (self.next_id(), CorruptionKind::Control);
+                let (entry_id, kind) = (Some(self.next_id()), CorruptionKind::Control);
                 let file = self.name().clone();
                 return Err(Corruption { file, offset, entry_id, kind }.into());
             }
@@ -264,14 +264,14 @@ where
             self.ending = Some(Ending { cursor, torn_bytes: 0 });
             return Ok(Step::End);
         };
-        let (file, entry_id) = (self.name().clone(), self.next_id());
+        let (file, entry_id) = (self.name().clone(), Some(self.next_id()));
         Err(Corruption { file, offset: cursor.offset, entry_id, kind }.into())
     }
 
     /// The decision at a bad frame: damage, or the end. `start` is where a batch that is open began.
     #[cold]
     fn end(&mut self, bad: Bad, start: Cursor) -> Result<Step, Error<R::Error>> {
-        let entry_id = self.next_id();
+        let entry_id = Some(self.next_id());
         let damage =
             self.sealed.is_some() || matches!(bad.kind, BadKind::Newer | BadKind::Position { .. });
         if damage {
