@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::storage::{ReadFile, StoreError};
 
 use super::frames::{Bad, Cursor, Frames};
-use super::search::{STRIDE, blank_step, may_follow};
+use super::search::{STRIDE, blank_leap, may_follow};
 
 /// Bytes in the payload of a resume frame.
 pub(crate) const RESUME_BYTES: u32 = 8;
@@ -92,7 +92,7 @@ where
                 return Ok(InPlace::End { written_end: self.written_end(bad.offset)? });
             }
             if is_blank(bytes.get(..STRIDE).unwrap_or(bytes)) {
-                offset = offset.saturating_add(blank_step(step));
+                offset = offset.saturating_add(blank_leap(step));
                 continue;
             }
             let Some(header) = plausible(codec, bytes, offset, &place) else {
