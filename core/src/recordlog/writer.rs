@@ -9,6 +9,7 @@ use crate::bytes::control::Control;
 use crate::bytes::frame::{Codec, Flags};
 use crate::durable::Durable;
 use crate::error::{Context as _, Error, Limit, Operation};
+use crate::file::behind::RESUME_BYTES;
 use crate::file::sibling::sibling;
 use crate::file::sink::Sink;
 use crate::storage::{Directory, Locking, Name};
@@ -16,8 +17,8 @@ use crate::storage::{Directory, Locking, Name};
 use super::options::{Checked, RecordLogOptions};
 use super::resume::{self, Ready};
 
-/// Room that records leave at the end of the largest file, for the control frames of closing and resuming.
-const CONTROL_ROOM: u64 = 4096;
+/// Control frames that records leave room for at the end of the largest file: to mark, to close and to resume it.
+const CONTROL_FRAMES: u64 = 4;
 
 /// Appends records to one file.
 ///
@@ -161,7 +162,8 @@ impl<D: Directory> RecordLogWriter<D> {
             return Err(Error::Limit { what: Limit::RecordBytes, found: bytes, limit });
         }
         let found = self.sink.offset().saturating_add(self.codec.frame_bytes(bytes));
-        let limit = self.options.file_bytes_max.saturating_sub(CONTROL_ROOM);
+        let room = self.codec.frame_bytes(RESUME_BYTES.into()).saturating_mul(CONTROL_FRAMES);
+        let limit = self.options.file_bytes_max.saturating_sub(room);
         if found > limit {
             return Err(Error::Limit { what: Limit::FileBytes, found, limit });
         }

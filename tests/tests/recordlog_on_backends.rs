@@ -1,0 +1,114 @@
+//! Record logs on raw NOR flash and on FAT: a power cut at every operation, twice, loses nothing that was acknowledged.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test runs on a host and fails by panicking"
+)]
+
+use durability_core::ReadMode;
+use durability_core::recordlog::{RecordLogOptions, RecordLogReader, RecordLogWriter};
+use durability_core::storage::{Directory, Name};
+use durability_testkit::backends::{FatDirectory, NorDirectory, NorGeometry, Tearing};
+
+fn path() -> Name<'static> {
+    Name::new("EVENTS.LOG").unwrap()
+}
+
+fn options() -> RecordLogOptions {
+    RecordLogOptions::new().buffer_bytes(256).read_bytes(512)
+}
+
+/// Zeros among the payloads: on erased flash they are written bytes.
+fn record(epoch: u8, n: usize) -> Vec<u8> {
+    if n == 1 { vec![0; 70] } else { vec![epoch * 16 + 1; [5, 70, 33, 100][n % 4]] }
+}
+
+/// One run until the power goes; what was acknowledged is in `acknowledged`, what was tried in `tried`.
+fn run<D: Directory>(
+    dir: &D,
+    epoch: u8,
+    acknowledged: &mut Vec<Vec<u8>>,
+    tried: &mut Vec<Vec<u8>>,
+) {
+    let Ok(mut log) = RecordLogWriter::open(dir, path(), options()) else { return };
+    for n in 0..4 {
+        let record = record(epoch, n);
+        tried.push(record.clone());
+        if log.append(&record).is_err() || log.flush().is_err() {
+            return;
+        }
+        if n % 2 == 1 {
+            if log.flush_and_sync().is_err() {
+                return;
+            }
+            acknowledged.clone_from(tried);
+        }
+    }
+}
+
+fn read<D: Directory>(dir: &D) -> Vec<Vec<u8>> {
+    match RecordLogReader::open(dir, path(), ReadMode::BestEffort, options()) {
+        Ok(mut reader) => reader.collect().unwrap(),
+        Err(durability_core::Error::Missing { .. }) => Vec::new(),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn no_power_cut_on_flash_loses_an_acknowledged_record() {
+    for granule in [4, 16] {
+        for tearing in [Tearing::Nothing, Tearing::Front, Tearing::Back, Tearing::Junk] {
+            let geometry = NorGeometry { blocks: 4, block_bytes: 1024, granule };
+            let mut cuts = 0;
+            for first in 1.. {
+                let dir = NorDirectory::new(geometry, 2).unwrap();
+                dir.cut_power_at(first, tearing);
+                let (mut acknowledged, mut tried) = (Vec::new(), Vec::new());
+                run(&dir, 1, &mut acknowledged, &mut tried);
+                let done = dir.operations() < first;
+                // Every second cut is tried behind some first one.
+                for second in (1 + first % 7..).step_by(7) {
+                    let dir = NorDirectory::mount(dir.chip().powered(), 2).unwrap();
+                    let found = read(&dir);
+                    assert!(tried.starts_with(&found) && found.starts_with(&acknowledged));
+                    dir.cut_power_at(second, tearing);
+                    let before = dir.operations();
+                    let (mut acknowledged, mut tried) = (found.clone(), found);
+                    run(&dir, 2, &mut acknowledged, &mut tried);
+                    let done = dir.operations() - before < second;
+                    let dir = NorDirectory::mount(dir.chip().powered(), 2).unwrap();
+                    let found = read(&dir);
+                    assert!(
+                        tried.starts_with(&found) && found.starts_with(&acknowledged),
+                        "{first}, {second}"
+                    );
+                    let mut last = RecordLogWriter::open(&dir, path(), options()).unwrap();
+                    last.append(b"last").unwrap_or_else(|error| {
+                        panic!("{granule} {tearing:?} {first} {second}: {error}")
+                    });
+                    let _ = last.close().unwrap();
+                    cuts += 1;
+                    if done {
+                        break;
+                    }
+                }
+                if done {
+                    break;
+                }
+            }
+            assert!(cuts > 100, "only {cuts}");
+        }
+    }
+}
+
+#[test]
+fn a_log_on_fat_is_resumed_and_read_back() {
+    let dir = FatDirectory::new().unwrap();
+    let (mut acknowledged, mut tried) = (Vec::new(), Vec::new());
+    for epoch in 1..4 {
+        run(&dir, epoch, &mut acknowledged, &mut tried);
+    }
+    assert_eq!(acknowledged.len(), 12);
+    assert_eq!(read(&dir), acknowledged);
+}
