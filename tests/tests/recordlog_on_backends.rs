@@ -87,7 +87,7 @@ fn no_power_cut_on_flash_loses_an_acknowledged_record() {
                     last.append(b"last").unwrap_or_else(|error| {
                         panic!("{granule} {tearing:?} {first} {second}: {error}")
                     });
-                    let _ = last.close().unwrap();
+                    last.close().unwrap();
                     cuts += 1;
                     if done {
                         break;

@@ -152,6 +152,10 @@ where
         {
             return Ok(Next::Bad(bad));
         }
+        if header.payload_bytes > self.record_bytes_max {
+            let (found, limit) = (header.payload_bytes.into(), self.record_bytes_max.into());
+            return Err(Error::Limit { what: Limit::RecordBytes, found, limit });
+        }
         let codec = self.codec;
         let payload = self.window.held(payload_at).get(..payload_bytes).unwrap_or_default();
         let found = codec.crc().update(header.checksum, payload);

@@ -48,8 +48,8 @@ where
         mut stop: impl FnMut(&mut Self, u64, &Header) -> Result<bool, Error<R::Error>>,
     ) -> Result<Behind, Error<R::Error>> {
         let codec = self.codec();
-        let step = u64::from(codec.alignment());
-        let leap = blank_leap(step);
+        let alignment = u64::from(codec.alignment());
+        let leap = blank_leap(alignment);
         let from = codec.align(from);
         let mut offset = from;
         let mut written_end = from;
@@ -68,11 +68,11 @@ where
             let candidate =
                 bytes.first_chunk::<HEADER_BYTES>().map(|bytes| codec.decode(offset, bytes));
             let Some(Decoded::Frame(header)) = candidate else {
-                offset = offset.saturating_add(step);
+                offset = offset.saturating_add(alignment);
                 continue;
             };
             if !may_follow(&header, position, offset.saturating_sub(from)) {
-                offset = offset.saturating_add(step);
+                offset = offset.saturating_add(alignment);
                 continue;
             }
             if stop(self, offset, &header)? {
