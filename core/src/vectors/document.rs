@@ -2,8 +2,8 @@
 
 use core::fmt::Write as _;
 use core::ops::Range;
-use std::string::{String, ToString as _};
-use std::vec::Vec;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 
 const DOCUMENT: &str = include_str!("../../FORMAT.md");
 

@@ -1,7 +1,7 @@
 //! The vectors of whole files: what the public writers leave and the public readers read.
 
-use std::string::{String, ToString as _};
-use std::vec::Vec;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 
 use crate::ReadMode;
 use crate::storage::{MemoryDirectory, Name};
@@ -26,7 +26,7 @@ fn replay(dir: &MemoryDirectory) -> String {
     let mut entries = reader.entries(ReadMode::BestEffort).unwrap();
     let mut found = Vec::new();
     while let Some(entry) = entries.next().unwrap() {
-        found.push(std::format!("{}:{}", entry.id, core::str::from_utf8(entry.payload).unwrap()));
+        found.push(alloc::format!("{}:{}", entry.id, core::str::from_utf8(entry.payload).unwrap()));
     }
     found.join(",")
 }

@@ -1,6 +1,6 @@
 //! The vectors of frames: entries, batches, and every kind of control frame.
 
-use std::vec::Vec;
+use alloc::vec::Vec;
 
 use crate::bytes::control::Control;
 use crate::bytes::crc::Crc;
