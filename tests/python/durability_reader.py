@@ -11,8 +11,7 @@ TABLE = list(range(256))
 for _ in range(8): TABLE = [n >> 1 ^ (0x82F63B78 if n & 1 else 0) for n in TABLE]
 SYNCED, CONTROL, MORE, RESERVED, LENGTH = 1 << 28, 1 << 29, 1 << 30, 1 << 31, (1 << 28) - 1
 
-def crc(seed, data):
-    return reduce(lambda value, byte: TABLE[(value ^ byte) & 255] ^ value >> 8, data, seed ^ 0xFFFFFFFF) ^ 0xFFFFFFFF
+def crc(seed, data): return reduce(lambda s, byte: TABLE[(s ^ byte) & 255] ^ s >> 8, data, seed ^ 0xFFFFFFFF) ^ 0xFFFFFFFF
 
 def header(data, magic, **own):  # None if it does not verify
     size = struct.calcsize(form := "<8sHBBIQ" + "".join(own.values()) + "I")
@@ -23,8 +22,9 @@ def header(data, magic, **own):  # None if it does not verify
 
 def frame(data, at, salt, align):  # None if its header does not verify; without a payload if only that does not
     word, position, check, payload_check = struct.unpack("<4I", data[at:at + 16].ljust(16, b"\0"))
-    if data[at:at + 8] in (bytes(8), b"\xff" * 8) or len(data) < at + 16 or crc(salt ^ at, data[at:at + 8]) != check: return None
-    payload, end = data[at + 16:at + 16 + (word & LENGTH)], at + 16 + (word & LENGTH)
+    possible = word & MORE == 0 if word & CONTROL else position
+    if not possible or len(data) < at + 16 or crc(salt ^ at, data[at:at + 8]) != check: return None
+    payload = data[at + 16:(end := at + 16 + (word & LENGTH))]
     good = end <= len(data) and crc(check, payload) == payload_check
     return Fields(word=word, position=position, payload=payload if good else None, check=payload_check, end=end + -end % align)
 
@@ -32,8 +32,8 @@ def frames(data, at, salt, align, stop=1 << 32, position=0):  # those that verif
     while at < stop and (found := frame(data, at, salt, align)) and found.payload is not None:
         assert not found.word & RESERVED and (not found.word & CONTROL or not 6 < found.payload[0] < 128), "a newer frame"
         assert found.position == position + (not found.word & CONTROL), f"damage at {at}"
-        position, at = found.position, found.end
         yield found
+        position, at = found.position, found.end
 
 def was_durable(data, at, salt, align, position):  # does a synced frame behind the bad one prove it?
     start = bad.end if (bad := frame(data, at, salt, align)) else at
