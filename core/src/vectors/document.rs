@@ -1,9 +1,9 @@
 //! Reads FORMAT.md: blocks of hex that say what they hold, and tables of fields.
 
-use core::fmt::Write as _;
-use core::ops::Range;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+use core::fmt::Write as _;
+use core::ops::Range;
 
 const DOCUMENT: &str = include_str!("../../FORMAT.md");
 
