@@ -9,6 +9,8 @@
 
 extern crate alloc;
 
+mod recordlog;
+mod recovery;
 mod system;
 mod wal;
 
@@ -36,9 +38,14 @@ fn run() -> u8 {
 
 type Law = fn() -> Result<(), Box<dyn Error>>;
 
-const LAWS: [(&str, Law); 2] = [
+const LAWS: [(&str, Law); 4] = [
     ("a torn log of raw records recovers and goes on", wal::raw_recovers_and_goes_on),
     ("a torn log of typed entries recovers and goes on", wal::typed_recovers_and_goes_on),
+    ("a torn record log goes on in the same file", recordlog::a_torn_record_log_goes_on),
+    (
+        "a published state recovers, its newest checkpoint being torn",
+        recovery::a_published_state_recovers,
+    ),
 ];
 
 fn check<T: PartialEq + Display + Copy>(
