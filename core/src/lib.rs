@@ -16,6 +16,8 @@ pub mod publish;
 pub mod recordlog;
 pub mod recover;
 pub mod storage;
+#[cfg(test)]
+mod vectors;
 pub mod walog;
 
 pub use bytes::crc::crc32c;

@@ -256,4 +256,17 @@ mod tests {
         bytes[8..12].copy_from_slice(&checksum.to_le_bytes());
         assert_eq!(codec().decode(80, &bytes), Decoded::Newer);
     }
+
+    #[test]
+    fn the_table_in_the_document_is_the_ranges_here() {
+        crate::vectors::document::table_must_be(
+            "## Frames",
+            &[
+                ("word", WORD),
+                ("position", POSITION),
+                ("header checksum", HEADER_CHECKSUM),
+                ("payload checksum", PAYLOAD_CHECKSUM),
+            ],
+        );
+    }
 }

@@ -294,4 +294,51 @@ mod tests {
             assert!(matches!(SegmentHeader::decode(crc, &bytes), Decoded::Newer(_)), "byte {at}");
         }
     }
+
+    #[test]
+    fn the_tables_in_the_document_are_the_ranges_here() {
+        use crate::vectors::document::table_must_be;
+        table_must_be(
+            "## Headers",
+            &[
+                ("magic", MAGIC),
+                ("version", VERSION_AT),
+                ("alignment", ALIGNMENT),
+                ("frame form", FORM),
+                ("features", FEATURES),
+                ("log id", LOG_ID),
+            ],
+        );
+        let checksum = checksum_at::<SEGMENT_HEADER_BYTES>();
+        table_must_be(
+            "### WAL segment header, 72 bytes",
+            &[
+                ("segment", SEGMENT),
+                ("oldest", OLDEST),
+                ("first id", FIRST_ID),
+                ("created", CREATED),
+                ("previous", PREVIOUS),
+                ("previous checksum", PREVIOUS_CHECKSUM),
+                ("previous end", PREVIOUS_END),
+                ("reserved", PREVIOUS_END.end..checksum.start),
+                ("checksum", checksum),
+            ],
+        );
+        let checksum = checksum_at::<RECORD_LOG_HEADER_BYTES>();
+        table_must_be(
+            "### Record log header, 32 bytes",
+            &[("reserved", LOG_ID.end..checksum.start), ("checksum", checksum)],
+        );
+        let checksum = checksum_at::<CHECKPOINT_HEADER_BYTES>();
+        table_must_be(
+            "### Checkpoint header, 48 bytes",
+            &[
+                ("last id", LAST_ID),
+                ("tag", TAG),
+                ("chunk bytes", CHUNK_BYTES),
+                ("reserved", CHUNK_BYTES.end..checksum.start),
+                ("checksum", checksum),
+            ],
+        );
+    }
 }
