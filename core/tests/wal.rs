@@ -255,3 +255,80 @@ fn the_dyn_form_is_a_directory_too() -> Result<(), Error<MemoryError>> {
     assert!(dir.capabilities().reopen());
     Ok(())
 }
+
+/// A clock that a test moves, and everything that the log told.
+#[derive(Default)]
+struct Owner {
+    now_ms: u64,
+    events: Vec<Event>,
+}
+
+impl Hooks for Owner {
+    fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+    fn on(&mut self, event: Event) {
+        self.events.push(event);
+    }
+}
+
+#[test]
+fn a_segment_of_age_is_rotated_by_the_next_append_and_across_reopening() {
+    let dir = MemoryDirectory::new();
+    let options = WalOptions::new().segment_age_ms_max(1000);
+    let mut owner = Owner { now_ms: 5000, ..Owner::default() };
+    let mut wal = RawWalWriter::open_with(dir.clone(), options.clone(), &mut owner).unwrap();
+    wal.append(b"one").unwrap();
+    wal.hooks_mut().now_ms = 5999;
+    wal.append(b"two").unwrap();
+    assert_eq!(wal.segments().count(), 1);
+    wal.hooks_mut().now_ms = 6000;
+    wal.append(b"three").unwrap();
+    assert_eq!(wal.segments().count(), 2);
+    wal.close().unwrap();
+    owner.now_ms = 7000;
+    let mut wal = RawWalWriter::open_with(dir, options, &mut owner).unwrap();
+    wal.append(b"four").unwrap();
+    let ranges: Vec<_> = wal.segments().collect();
+    assert_eq!(ranges.len(), 3);
+    assert_eq!((ranges[0].first_id().get(), ranges[0].last_id()), (1, EntryId::new(2)));
+    assert_eq!((ranges[2].entry_count(), ranges[2].is_sealed()), (1, false));
+}
+
+#[test]
+fn the_owner_is_told_of_appends_flushes_syncs_rotations_and_deletions() {
+    let mut owner = Owner::default();
+    let dir = MemoryDirectory::new();
+    let mut wal = RawWalWriter::open_with(dir, small(), &mut owner).unwrap();
+    for _ in 0..20 {
+        wal.append(&[1; 40]).unwrap();
+    }
+    wal.flush().unwrap();
+    wal.truncate_prefix(id(15)).unwrap();
+    drop(wal);
+    let count =
+        |wanted: fn(&Event) -> bool| owner.events.iter().filter(|event| wanted(event)).count();
+    assert_eq!(count(|event| matches!(event, Event::Appended { bytes: 40, .. })), 20);
+    assert!(count(|event| matches!(event, Event::Flushed { .. })) >= 1);
+    assert!(count(|event| matches!(event, Event::Rotated { .. })) > 4);
+    assert!(count(|event| matches!(event, Event::Deleting { .. })) > 2);
+    let syncs = count(|event| matches!(event, Event::Synced { .. }));
+    assert_eq!(syncs, count(|event| matches!(event, Event::Syncing)));
+    assert!(syncs > 4);
+}
+
+#[test]
+fn what_opening_repaired_is_reported() {
+    let dir = MemoryDirectory::new();
+    drop(fill(&dir, 2));
+    let name = Name::new("wal/00000001.WAL").unwrap();
+    let mut bytes = dir.contents(name).unwrap();
+    bytes.extend_from_slice(b"half a frame");
+    dir.put(name, bytes);
+    let wal = WalWriter::<String, _>::open(dir.clone(), small()).unwrap();
+    let torn = wal.torn_tail().unwrap();
+    assert_eq!((torn.file.as_name(), torn.bytes), (name, 12));
+    drop(wal);
+    let wal = WalWriter::<String, _>::open(dir, small()).unwrap();
+    assert!(wal.torn_tail().is_none());
+}

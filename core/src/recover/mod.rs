@@ -107,7 +107,7 @@ pub struct RecoveryReport {
     pub checkpoint_last_id: Option<EntryId>,
     /// Newer checkpoints that could not be used: what a crash left unfinished, or damage. Nothing is missing because of them.
     pub skipped: Vec<u32>,
-    /// The entries applied, and the torn tail, if the log has one.
+    /// The entries applied, and the torn tail, if the log has one or opening its writer has repaired one.
     pub replay: ReplayReport,
 }
 
@@ -188,10 +188,13 @@ where
 {
     let log = Log { first: wal.first_entry_id(), last: wal.last_entry_id() };
     let log_id = Some(wal.raw().log_id());
+    let torn = wal.torn_tail().cloned();
     let reader = wal.reader()?;
     let dir = *reader.raw().directory();
     let base = begin(dir, options, log, log_id, initial, load)?;
-    replay(reader, options, log, base, apply)
+    let mut recovered = replay(reader, options, log, base, apply)?;
+    recovered.report.replay.torn = torn;
+    Ok(recovered)
 }
 
 /// Recovers a state without the writer and its lock, from what can be read now.

@@ -17,6 +17,7 @@ use super::discover::{Discovered, Purpose, discover};
 use super::hooks::{Event, Hooks};
 use super::ids::EntryIds;
 use super::options::{FlushPolicy, Settings, WalOptions};
+use super::raw_reader::TornTail;
 use super::tail::Tail;
 
 /// Writes a log of raw byte records. [`WalWriter`](super::WalWriter) is its typed form; the two can be used on the same log.
@@ -59,6 +60,7 @@ pub struct RawWalWriter<D: Directory, H: Hooks = ()> {
     pub(super) next_id: EntryId,
     pub(super) durable_through: Option<EntryId>,
     unflushed_entries: u32,
+    torn_tail: Option<TornTail>,
     pub(super) poisoned: bool,
     _lock: D::Lock,
 }
@@ -140,6 +142,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             next_id: settings.first_id,
             durable_through: None,
             unflushed_entries: 0,
+            torn_tail: None,
             poisoned: false,
             _lock: lock,
             dir,
@@ -164,6 +167,9 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         self.durable_through = EntryId::new(next.saturating_sub(1));
         self.tail.adopt(ending.cursor, marks.closed);
         if ending.torn_bytes > 0 {
+            let file = self.settings.segment_name(segment.number)?;
+            let (offset, bytes) = (ending.cursor.offset, ending.torn_bytes);
+            self.torn_tail = Some(TornTail { file, offset, bytes });
             // The torn tail is repaired by a new segment that says where this one ends. crash: the header is there or not; without it, the
             // next open sees the same tail.
             self.begin_segment(self.next_id, self.oldest)?;
@@ -216,6 +222,11 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// The last entry that is known to survive power loss.
     pub const fn durable_through(&self) -> Option<EntryId> {
         self.durable_through
+    }
+
+    /// The torn tail that opening found, and repaired; `None` after a clean end.
+    pub const fn torn_tail(&self) -> Option<&TornTail> {
+        self.torn_tail.as_ref()
     }
 
     /// The id that the log got when it was made.
