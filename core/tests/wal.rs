@@ -3,7 +3,7 @@
 
 use durability_core::storage::{Directory, MemoryDirectory, MemoryError, Name};
 use durability_core::walog::{
-    FlushPolicy, RawWalReader, RawWalWriter, WalOptions, WalReader, WalWriter,
+    Event, FlushPolicy, Hooks, RawWalReader, RawWalWriter, WalOptions, WalReader, WalWriter,
 };
 use durability_core::{EntryId, Error, ReadMode};
 

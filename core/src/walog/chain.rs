@@ -48,11 +48,18 @@ pub(crate) fn chain(observed: &[Observed], oldest: u32) -> Result<Vec<Segment>, 
     let mut chain = Vec::new();
     let Some((mut number, mut header)) = tail(observed) else { return Ok(chain) };
     let (tail_number, log_id) = (number, header.common.log_id);
+    // A stray segment of another log could make all others look dead. Nothing may be built, or deleted, on such ground.
+    for (seen, header) in observed.iter().filter_map(|seen| Some((seen, seen.header?))) {
+        if header.common.log_id != log_id {
+            let kind = CorruptionKind::LogId { expected: log_id, found: header.common.log_id };
+            return Err(Broken { segment: seen.number, kind });
+        }
+    }
     // No header can be newer than the tail; a mark above it is nonsense, and must not hide the tail.
     let oldest = oldest.min(tail_number);
     let mut sealed = None;
     loop {
-        check(number, &header, log_id)?;
+        check(number, &header)?;
         chain.push(Segment {
             number,
             alignment: header.common.alignment,
@@ -87,14 +94,10 @@ pub(crate) fn chain(observed: &[Observed], oldest: u32) -> Result<Vec<Segment>, 
     Ok(chain)
 }
 
-fn check(number: u32, header: &SegmentHeader, log_id: u64) -> Result<(), Broken> {
+fn check(number: u32, header: &SegmentHeader) -> Result<(), Broken> {
     let broken = |kind| Err(Broken { segment: number, kind });
     if header.segment != number {
         let kind = CorruptionKind::SegmentNumber { expected: number, found: header.segment };
-        return broken(kind);
-    }
-    if header.common.log_id != log_id {
-        let kind = CorruptionKind::LogId { expected: log_id, found: header.common.log_id };
         return broken(kind);
     }
     if header.first_id == 0 || header.first_id > u64::MAX >> 1 || header.oldest > number {
@@ -166,6 +169,10 @@ mod tests {
             numbers(&[foreign, seen(2, 10, 1)], 1),
             Err(CorruptionKind::LogId { .. })
         ));
+        // A stray first segment of another log, with a higher number: the chain would be it alone.
+        let mut stray = seen(2, 1, 0);
+        stray.header.as_mut().unwrap().common.log_id = 6;
+        assert!(matches!(numbers(&[seen(1, 1, 0), stray], 1), Err(CorruptionKind::LogId { .. })));
         let swapped = Observed { number: 1, header: Some(header(2, 1, 0)) };
         assert!(matches!(numbers(&[swapped], 1), Err(CorruptionKind::SegmentNumber { .. })));
     }
