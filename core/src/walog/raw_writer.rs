@@ -17,6 +17,7 @@ use super::discover::{Discovered, Purpose, discover};
 use super::hooks::{Event, Hooks};
 use super::ids::EntryIds;
 use super::options::{FlushPolicy, Settings, WalOptions};
+use super::raw_reader::TornTail;
 use super::tail::Tail;
 
 /// Writes a log of raw byte records. [`WalWriter`](super::WalWriter) is its typed form; the two can be used on the same log.
@@ -60,6 +61,7 @@ pub struct RawWalWriter<D: Directory, H: Hooks = ()> {
     pub(super) durable_through: Option<EntryId>,
     unflushed_entries: u32,
     pub(super) poisoned: bool,
+    torn: Option<TornTail>,
     _lock: D::Lock,
 }
 
@@ -139,6 +141,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             durable_through: None,
             unflushed_entries: 0,
             poisoned: false,
+            torn: None,
             _lock: lock,
             dir,
             settings,
@@ -162,6 +165,11 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         self.durable_through = EntryId::new(next.saturating_sub(1));
         self.tail.adopt(ending.cursor, marks.closed);
         if ending.torn_bytes > 0 {
+            self.torn = Some(TornTail {
+                file: self.settings.segment_name(segment.number)?,
+                offset: ending.cursor.offset,
+                bytes: ending.torn_bytes,
+            });
             // The torn tail is repaired by a new segment that says where this one ends. crash: the header is there or not; without it, the
             // next open sees the same tail.
             self.begin_segment(self.next_id, self.oldest)?;
@@ -214,6 +222,11 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// The last entry that is known to survive power loss.
     pub const fn durable_through(&self) -> Option<EntryId> {
         self.durable_through
+    }
+
+    /// The torn tail that opening found and repaired, if there was one: nothing in it was ever acknowledged.
+    pub const fn torn_tail(&self) -> Option<&TornTail> {
+        self.torn.as_ref()
     }
 
     /// The id that the log got when it was made.

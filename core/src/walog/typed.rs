@@ -16,7 +16,8 @@ use crate::storage::Directory;
 
 use super::hooks::Hooks;
 use super::{
-    EntryIds, RawEntry, RawWalReader, RawWalWriter, ReplayReport, SegmentRange, WalOptions,
+    EntryIds, RawEntry, RawWalReader, RawWalWriter, ReplayReport, SegmentRange, TornTail,
+    WalOptions,
 };
 
 /// Writes a log of entries of type `E`.
@@ -188,6 +189,11 @@ impl<E: Serialize, D: Directory, H: Hooks> WalWriter<E, D, H> {
     /// The last entry that is known to survive power loss.
     pub const fn durable_through(&self) -> Option<EntryId> {
         self.raw.durable_through()
+    }
+
+    /// The torn tail that opening found and repaired, if there was one: nothing in it was ever acknowledged.
+    pub const fn torn_tail(&self) -> Option<&TornTail> {
+        self.raw.torn_tail()
     }
 
     /// The log's segments, oldest first.
