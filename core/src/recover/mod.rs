@@ -10,6 +10,7 @@ pub use index::{IndexSegment, IndexState};
 pub use manager::RecoveryManager;
 
 use alloc::vec::Vec;
+use core::ops::Bound;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -107,7 +108,7 @@ pub struct RecoveryReport {
     pub checkpoint_last_id: Option<EntryId>,
     /// Newer checkpoints that could not be used: what a crash left unfinished, or damage. Nothing is missing because of them.
     pub skipped: Vec<u32>,
-    /// The entries applied, and the torn tail, if the log has one or opening its writer has repaired one.
+    /// The entries applied, and the torn tail, if the log has one or had one when its writer was opened.
     pub replay: ReplayReport,
 }
 
@@ -188,11 +189,12 @@ where
 {
     let log = Log { first: wal.first_entry_id(), last: wal.last_entry_id() };
     let log_id = Some(wal.raw().log_id());
+    // The reader cannot see it any more: opening the writer has repaired it.
     let torn = wal.torn_tail().cloned();
     let reader = wal.reader()?;
     let dir = *reader.raw().directory();
     let base = begin(dir, options, log, log_id, initial, load)?;
-    let mut recovered = replay(reader, options, log, base, apply)?;
+    let mut recovered = replay(reader, options.stop_at.or(log.last), base, apply)?;
     recovered.report.replay.torn = torn;
     Ok(recovered)
 }
@@ -221,7 +223,8 @@ where
     let log = Log { first: reader.first_entry_id(), last };
     let log_id = reader.raw().log_id();
     let base = begin(&dir, options, log, log_id, initial, CheckpointReader::take)?;
-    replay(reader, options, log, base, apply)
+    // Without an end, so that a torn tail behind the last entry is met too.
+    replay(reader, options.stop_at, base, apply)
 }
 
 /// What the entries are applied to.
@@ -358,8 +361,7 @@ fn refuse<D: Directory>(
 
 fn replay<S, E, D, X>(
     mut reader: WalReader<E, &D>,
-    options: &RecoverOptions,
-    log: Log,
+    end: Option<EntryId>,
     base: Base<S>,
     mut apply: impl FnMut(&mut S, EntryId, E) -> Result<(), X>,
 ) -> Result<Recovered<S>, X>
@@ -369,12 +371,12 @@ where
     X: From<Error<D::Error>>,
 {
     let Base { mut state, mut last_id, mut report } = base;
-    let end = options.stop_at.or(log.last);
     let start = EntryId::new(crate::bytes::id::number(last_id).saturating_add(1));
-    if let (Some(start), Some(end)) = (start, end)
-        && start <= end
+    if let Some(start) = start
+        && end.is_none_or(|end| start <= end)
     {
-        report.replay = reader.replay_each_in(start..=end, |id, entry| {
+        let end = end.map_or(Bound::Unbounded, Bound::Included);
+        report.replay = reader.replay_each_in((Bound::Included(start), end), |id, entry| {
             last_id = Some(id);
             apply(&mut state, id, entry)
         })?;
