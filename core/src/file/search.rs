@@ -50,19 +50,29 @@ where
         let codec = self.codec();
         let alignment = u64::from(codec.alignment());
         let leap = blank_leap(alignment);
+        // Every byte is looked at, also between two multiples of a wide alignment.
+        let stride_bytes = STRIDE.max(codec.alignment() as usize);
+        let mut room = None;
         let from = codec.align(from);
         let mut offset = from;
         let mut written_end = from;
         loop {
-            let bytes = self.at(offset, STRIDE)?;
+            let bytes = self.at(offset, stride_bytes)?;
             if bytes.is_empty() {
                 return Ok(Behind { found: None, written_end });
             }
-            let stride = bytes.get(..STRIDE).unwrap_or(bytes);
+            let stride = bytes.get(..stride_bytes).unwrap_or(bytes);
             if is_blank(stride) {
+                let fill = stride.first().copied();
+                if room.is_some() && room != fill {
+                    // Room has one value up to the end of the file: what came before was written.
+                    written_end = written_end.max(offset);
+                }
+                room = fill;
                 offset = offset.saturating_add(leap);
                 continue;
             }
+            room = None;
             let last = stride.iter().rposition(|&byte| byte != 0 && byte != 0xFF).unwrap_or(0);
             written_end = written_end.max(offset.saturating_add(last as u64).saturating_add(1));
             let candidate =

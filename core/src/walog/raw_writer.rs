@@ -165,7 +165,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let next = segment.first_id.saturating_add(u64::from(ending.cursor.position));
         self.next_id = EntryId::new(next).unwrap_or(EntryId::FIRST);
         self.durable_through = EntryId::new(next.saturating_sub(1));
-        self.tail.adopt(ending.cursor, marks.closed);
+        self.tail.adopt(&ending, marks.closed);
         if ending.torn_bytes > 0 {
             let file = self.settings.segment_name(segment.number)?;
             let (offset, bytes) = (ending.cursor.offset, ending.torn_bytes);

@@ -43,6 +43,8 @@ pub(crate) struct Marks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ending {
     pub(crate) cursor: Cursor,
+    /// The file ends within the padding in front of it, so there is no going on in this file.
+    pub(crate) short: bool,
     /// Bytes behind it that are not blank, or of a batch that never ended.
     pub(crate) torn_bytes: u64,
 }
@@ -261,7 +263,7 @@ where
         } else if cursor.checksum != sealed.checksum {
             CorruptionKind::SealedChecksum { expected: sealed.checksum, found: cursor.checksum }
         } else {
-            self.ending = Some(Ending { cursor, torn_bytes: 0 });
+            self.ending = Some(Ending { cursor, short: false, torn_bytes: 0 });
             return Ok(Step::End);
         };
         let (file, entry_id) = (self.name().clone(), Some(self.next_id()));
@@ -287,7 +289,8 @@ where
         let written_end = if blank { bad.offset } else { behind.written_end.min(file_end) };
         self.frames.set_cursor(start);
         let torn_bytes = written_end.saturating_sub(start.offset);
-        self.ending = Some(Ending { cursor: start, torn_bytes });
+        let short = start.offset > file_end;
+        self.ending = Some(Ending { cursor: start, short, torn_bytes });
         Ok(Step::End)
     }
 }

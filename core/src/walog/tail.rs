@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 use crate::bytes::crc::Crc;
 use crate::bytes::frame::{Codec, Flags, Header};
 use crate::error::Error;
-use crate::file::frames::Cursor;
 use crate::file::sink::Sink;
 use crate::storage::{AppendFile, NameBuf, StoreError};
+
+use super::segment::Ending;
 
 /// The tail segment.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Tail<A> {
     codec: Codec,
     /// Where the frames end while there is no sink.
     offset: u64,
+    /// The file ends before that.
+    short: bool,
     position: u32,
     checksum: u32,
     /// Everything in the file is durable: the next frame may say so.
@@ -39,6 +42,7 @@ where
             buffer: Vec::new(),
             codec: Codec::new(Crc::detect(), 0, 4),
             offset: 0,
+            short: false,
             position: 0,
             checksum: 0,
             all_durable: false,
@@ -61,8 +65,10 @@ where
     }
 
     /// Takes over a segment that was scanned after it and its name were synced.
-    pub(super) fn adopt(&mut self, cursor: Cursor, closed: bool) {
+    pub(super) fn adopt(&mut self, ending: &Ending, closed: bool) {
+        let cursor = ending.cursor;
         self.sink = None;
+        self.short = ending.short;
         self.offset = cursor.offset;
         self.position = cursor.position;
         self.checksum = cursor.checksum;
@@ -76,6 +82,7 @@ where
     pub(super) fn attach(&mut self, codec: Codec, sink: Sink<A>) {
         self.codec = codec;
         self.sink = Some(sink);
+        self.short = false;
     }
 
     /// A segment was created; its header is in the sink.
@@ -110,6 +117,11 @@ where
     #[inline]
     pub(super) const fn codec(&self) -> Codec {
         self.codec
+    }
+
+    /// Whether the file ends before the place where the next frame would go.
+    pub(super) const fn is_short(&self) -> bool {
+        self.short
     }
 
     /// Where the next frame goes.
