@@ -132,12 +132,10 @@ where
         let resume_like = header.flags.control && header.payload_bytes == RESUME_BYTES;
         if resume_like {
             // Written behind a torn tail, so its own payload may be torn: a header alone says nothing.
-            let payload_at = offset.saturating_add(HEADER_BYTES as u64);
-            let payload = self.held(payload_at).get(..RESUME_BYTES as usize);
-            let Some(payload) = payload.filter(|payload| self.codec().verify(header, payload))
-            else {
+            let payload = self.payload(offset, RESUME_BYTES as usize);
+            if payload.is_empty() || !self.codec().verify(header, payload) {
                 return Ok(Candidate::Nothing);
-            };
+            }
             let control = Control::decode(payload);
             if let Ok(Control::Resume { dead_from }) = control
                 && u64::from(dead_from) == place.bad.offset

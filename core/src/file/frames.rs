@@ -96,10 +96,10 @@ where
         self.window.name()
     }
 
-    /// The bytes of a frame that was verified last, or before it and still held.
+    /// The payload of the frame at `offset` that [`next`](Self::next) has just shown, lent again.
     #[inline]
-    pub(crate) fn held(&self, offset: u64) -> &[u8] {
-        self.window.held(offset)
+    pub(crate) fn payload(&self, offset: u64, payload_bytes: usize) -> &[u8] {
+        self.window.lend(offset.wrapping_add(HEADER_BYTES as u64), payload_bytes)
     }
 
     /// The bytes from `offset` on; see [`Window::at`].
@@ -127,7 +127,19 @@ where
     }
 
     pub(crate) fn set_cursor(&mut self, cursor: Cursor) {
+        self.window.unpin(0);
         self.cursor = cursor;
+    }
+
+    /// Begins a look ahead that is to come back to `begin`.
+    pub(crate) fn begin_look_ahead(&mut self, begin: Cursor) {
+        self.window.pin(begin.offset);
+    }
+
+    /// Ends a look ahead in which every frame verified: goes back to where it began.
+    pub(crate) fn end_look_ahead(&mut self, begin: Cursor) {
+        self.window.unpin(self.cursor.offset);
+        self.cursor = begin;
     }
 
     pub(crate) fn into_window(self) -> Window<R> {
@@ -140,14 +152,15 @@ where
     /// Only what the directory reports, and a record above the limit: a bad frame is an `Ok` verdict.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Next<'_>, Error<R::Error>> {
-        let header = match self.header()? {
+        let (offset, codec) = (self.cursor.offset, self.codec);
+        let bytes = self.window.at(offset, HEADER_BYTES)?;
+        let held_bytes = bytes.len();
+        let header = match judge(codec, self.cursor, bytes) {
             Ok(header) => header,
-            Err(bad) => return Ok(Next::Bad(bad)),
+            Err(kind) => return Ok(Next::Bad(Bad { offset, kind, search_from: offset })),
         };
-        let offset = self.cursor.offset;
-        let payload_at = offset.wrapping_add(HEADER_BYTES as u64);
-        let payload_bytes = header.payload_bytes as usize;
-        if self.window.held(payload_at).len() < payload_bytes
+        let payload_end = HEADER_BYTES.saturating_add(header.payload_bytes as usize);
+        if held_bytes < payload_end
             && let Some(bad) = self.load(&header)?
         {
             return Ok(Next::Bad(bad));
@@ -156,51 +169,22 @@ where
             let (found, limit) = (header.payload_bytes.into(), self.record_bytes_max.into());
             return Err(Error::Limit { what: Limit::RecordBytes, found, limit });
         }
-        let codec = self.codec;
-        let payload = self.window.held(payload_at).get(..payload_bytes).unwrap_or_default();
-        let found = codec.crc().update(header.checksum, payload);
-        if found != header.payload_checksum {
-            let kind = BadKind::Payload { expected: header.payload_checksum, found };
-            let search_from = offset.saturating_add(codec.frame_bytes(payload_bytes as u64));
-            return Ok(Next::Bad(Bad { offset, kind, search_from }));
+        let frame_end = offset.saturating_add(codec.frame_bytes(header.payload_bytes.into()));
+        let payload_at = offset.wrapping_add(HEADER_BYTES as u64);
+        let payload = self.window.lend(payload_at, header.payload_bytes as usize);
+        if !self.window.trusts(frame_end) {
+            let found = codec.crc().update(header.checksum, payload);
+            if found != header.payload_checksum {
+                let kind = BadKind::Payload { expected: header.payload_checksum, found };
+                return Ok(Next::Bad(Bad { offset, kind, search_from: frame_end }));
+            }
         }
         self.cursor = Cursor {
-            offset: offset.saturating_add(codec.frame_bytes(payload_bytes as u64)),
+            offset: frame_end,
             position: header.position,
             checksum: header.payload_checksum,
         };
         Ok(Next::Frame(Frame { offset, flags: header.flags, position: header.position, payload }))
-    }
-
-    /// The payload of the frame at `offset` that [`next`](Self::next) has just shown, lent again.
-    #[inline]
-    pub(crate) fn payload(&self, offset: u64, payload_bytes: usize) -> &[u8] {
-        let payload_at = offset.wrapping_add(HEADER_BYTES as u64);
-        self.window.held(payload_at).get(..payload_bytes).unwrap_or_default()
-    }
-
-    /// The verified header at the cursor, its position checked.
-    #[inline]
-    fn header(&mut self) -> Result<Result<Header, Bad>, Error<R::Error>> {
-        let offset = self.cursor.offset;
-        let bad = |kind| Bad { offset, kind, search_from: offset };
-        let bytes = self.window.at(offset, HEADER_BYTES)?;
-        let Some(bytes) = bytes.first_chunk::<HEADER_BYTES>() else {
-            let blank = crate::bytes::field::is_blank(bytes);
-            return Ok(Err(bad(if blank { BadKind::Blank } else { BadKind::Cut })));
-        };
-        let header = match self.codec.decode(offset, bytes) {
-            Decoded::Frame(header) => header,
-            Decoded::Blank => return Ok(Err(bad(BadKind::Blank))),
-            Decoded::Bad => return Ok(Err(bad(BadKind::Header))),
-            Decoded::Newer => return Ok(Err(bad(BadKind::Newer))),
-        };
-        let expected = u64::from(self.cursor.position) + u64::from(!header.flags.control);
-        if u64::from(header.position) != expected {
-            let found = u64::from(header.position);
-            return Ok(Err(bad(BadKind::Position { expected, found })));
-        }
-        Ok(Ok(header))
     }
 
     /// Brings a payload into the window that is not there yet; a verdict if the file ends before it does.
@@ -226,6 +210,27 @@ where
         let loaded = self.window.at(offset, need)?.len();
         Ok((loaded < need).then_some(cut))
     }
+}
+
+/// The verified header at the cursor, its position checked.
+#[inline]
+fn judge(codec: Codec, cursor: Cursor, bytes: &[u8]) -> Result<Header, BadKind> {
+    let Some(bytes) = bytes.first_chunk::<HEADER_BYTES>() else {
+        let blank = crate::bytes::field::is_blank(bytes);
+        return Err(if blank { BadKind::Blank } else { BadKind::Cut });
+    };
+    let header = match codec.decode(cursor.offset, bytes) {
+        Decoded::Frame(header) => header,
+        Decoded::Blank => return Err(BadKind::Blank),
+        Decoded::Bad => return Err(BadKind::Header),
+        Decoded::Newer => return Err(BadKind::Newer),
+    };
+    let expected = u64::from(cursor.position) + u64::from(!header.flags.control);
+    if u64::from(header.position) != expected {
+        let found = u64::from(header.position);
+        return Err(BadKind::Position { expected, found });
+    }
+    Ok(header)
 }
 
 impl Bad {

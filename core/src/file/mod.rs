@@ -7,3 +7,6 @@ pub(crate) mod sibling;
 pub(crate) mod sink;
 pub(crate) mod window;
 pub(crate) mod written;
+
+#[cfg(test)]
+mod look_ahead_tests;

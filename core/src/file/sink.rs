@@ -17,6 +17,8 @@ use super::window::grow;
 pub(crate) struct Sink<A> {
     file: A,
     name: NameBuf,
+    /// Where the buffer begins in the file: asking the file may cost a call for every frame.
+    base: u64,
     buffer: Vec<u8>,
     filled: usize,
     granule: usize,
@@ -37,7 +39,8 @@ where
         granule: u32,
     ) -> Result<Self, Error<A::Error>> {
         grow(&mut buffer, buffer_bytes)?;
-        Ok(Self { file, name, buffer, filled: 0, granule: granule as usize, poisoned: false })
+        let (base, granule) = (file.position(), granule as usize);
+        Ok(Self { file, name, base, buffer, filled: 0, granule, poisoned: false })
     }
 
     pub(crate) fn name(&self) -> &NameBuf {
@@ -52,7 +55,7 @@ where
     /// Where the next byte will stand in the file.
     #[inline]
     pub(crate) fn offset(&self) -> u64 {
-        self.file.position().wrapping_add(self.filled as u64)
+        self.base.wrapping_add(self.filled as u64)
     }
 
     /// Bytes in the buffer.
@@ -80,8 +83,9 @@ where
         position: u32,
         payload: &[u8],
     ) -> Result<Header, Error<A::Error>> {
-        let frame_bytes =
-            HEADER_BYTES.saturating_add(payload.len()).saturating_add(codec.alignment() as usize);
+        let frame_bytes = codec.frame_bytes(payload.len() as u64);
+        // Where it does not fit the address space it does not fit the buffer either.
+        let frame_bytes = usize::try_from(frame_bytes).unwrap_or(usize::MAX);
         if self.spare().len() < frame_bytes {
             self.write_out()?;
         }
@@ -89,19 +93,31 @@ where
             codec.encode(self.offset(), flags, position, length(payload.len()), |crc, seed| {
                 crc.update(seed, payload)
             });
-        let end = HEADER_BYTES.saturating_add(payload.len());
-        if let Some((to_head, rest)) = self.spare().split_first_chunk_mut::<HEADER_BYTES>()
-            && let Some(to_payload) = rest.get_mut(..payload.len())
+        if let Some(place) = self.spare().get_mut(..frame_bytes)
+            && let Some((to_head, rest)) = place.split_first_chunk_mut::<HEADER_BYTES>()
+            && let Some((to_payload, padding)) = rest.split_at_mut_checked(payload.len())
         {
             *to_head = head;
             to_payload.copy_from_slice(payload);
-            self.filled = self.filled.saturating_add(end);
+            zero(padding);
+            self.filled = self.filled.saturating_add(frame_bytes);
         } else {
-            self.put(&head)?;
-            self.put(payload)?;
+            self.append_in_pieces(codec, head, payload)?;
         }
-        self.pad(codec)?;
         Ok(header)
+    }
+
+    /// Appends a frame that is larger than the buffer.
+    #[cold]
+    fn append_in_pieces(
+        &mut self,
+        codec: Codec,
+        head: [u8; HEADER_BYTES],
+        payload: &[u8],
+    ) -> Result<(), Error<A::Error>> {
+        self.put(&head)?;
+        self.put(payload)?;
+        self.pad(codec)
     }
 
     /// Makes a frame of a payload that the caller has put into [`spare`](Self::spare), behind room for the header.
@@ -132,7 +148,7 @@ where
         let offset = self.offset();
         let padding = (codec.align(offset).wrapping_sub(offset) & 0xFF) as usize;
         if let Some(place) = self.spare().get_mut(..padding) {
-            place.fill(0);
+            zero(place);
             self.filled = self.filled.saturating_add(padding);
             return Ok(());
         }
@@ -148,6 +164,7 @@ where
                 let (direct, rest) = bytes.split_at_checked(whole).unwrap_or((bytes, &[]));
                 self.poisoned = true;
                 write_all(&mut self.file, &self.name, direct)?;
+                self.base = self.file.position();
                 self.poisoned = false;
                 bytes = rest;
                 continue;
@@ -176,6 +193,7 @@ where
         self.poisoned = true;
         let bytes = self.buffer.get(..self.filled).unwrap_or_default();
         write_all(&mut self.file, &self.name, bytes)?;
+        self.base = self.file.position();
         self.filled = 0;
         self.poisoned = false;
         Ok(())
@@ -213,6 +231,14 @@ where
 #[inline]
 fn length(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+/// Fills with zeros, quickly if there are none to fill: records are often of a multiple of the alignment.
+#[inline]
+fn zero(padding: &mut [u8]) {
+    if !padding.is_empty() {
+        padding.fill(0);
+    }
 }
 
 /// The one loop that writes: `embedded_io`'s panics on `Ok(0)` and gives up when interrupted.

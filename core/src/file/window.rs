@@ -18,6 +18,10 @@ pub(crate) struct Window<R> {
     base: u64,
     filled: usize,
     block_bytes: usize,
+    /// What is held below it was verified.
+    trusted: u64,
+    /// Kept when the window slides, if the buffer is large enough.
+    pinned: Option<u64>,
 }
 
 impl<R> Window<R>
@@ -33,7 +37,7 @@ where
         block_bytes: usize,
     ) -> Result<Self, Error<R::Error>> {
         grow(&mut buffer, block_bytes)?;
-        Ok(Self { file, name, buffer, base: 0, filled: 0, block_bytes })
+        Ok(Self { file, name, buffer, base: 0, filled: 0, block_bytes, trusted: 0, pinned: None })
     }
 
     pub(crate) fn name(&self) -> &NameBuf {
@@ -53,12 +57,25 @@ where
     /// The bytes that are there from `offset` on, without reading: often fewer than the file has.
     #[inline]
     pub(crate) fn held(&self, offset: u64) -> &[u8] {
-        let held = self.buffer.get(..self.filled).unwrap_or_default();
-        offset
-            .checked_sub(self.base)
-            .and_then(|skip| usize::try_from(skip).ok())
-            .and_then(|skip| held.get(skip..))
-            .unwrap_or_default()
+        self.buffer.get(self.index(offset)..self.filled).unwrap_or_default()
+    }
+
+    /// `bytes` bytes from `offset` on, which are there; empty if they are not.
+    #[inline]
+    pub(crate) fn lend(&self, offset: u64, bytes: usize) -> &[u8] {
+        let start = self.index(offset);
+        let end = start.saturating_add(bytes);
+        if end > self.filled {
+            return &[];
+        }
+        self.buffer.get(start..end).unwrap_or_default()
+    }
+
+    /// Where `offset` stands in the buffer; beyond its end if it is not there.
+    #[inline]
+    fn index(&self, offset: u64) -> usize {
+        // Before the base, the difference wraps around to more than any buffer has.
+        usize::try_from(offset.wrapping_sub(self.base)).unwrap_or(usize::MAX)
     }
 
     /// The bytes from `offset` on: at least `need` of them, unless the file ends before.
@@ -66,14 +83,33 @@ where
     /// The caller has bounded `need`.
     #[inline]
     pub(crate) fn at(&mut self, offset: u64, need: usize) -> Result<&[u8], Error<R::Error>> {
-        if self.held(offset).len() < need {
+        // One comparison for "is it there" and "is it enough": this is asked for every frame.
+        if self.filled.saturating_sub(self.index(offset)) < need {
             self.slide(offset, need)?;
         }
         Ok(self.held(offset))
     }
 
+    /// Keeps what lies from `offset` on when the window slides, for a second look.
+    pub(crate) fn pin(&mut self, offset: u64) {
+        self.pinned = Some(offset);
+    }
+
+    /// Ends a [`pin`](Self::pin). What is held up to `trusted` was verified since, and need not be verified again.
+    pub(crate) const fn unpin(&mut self, trusted: u64) {
+        (self.pinned, self.trusted) = (None, trusted);
+    }
+
+    /// Whether what is held below `offset` was verified.
+    #[inline]
+    pub(crate) const fn trusts(&self, offset: u64) -> bool {
+        offset <= self.trusted
+    }
+
     #[cold]
     fn slide(&mut self, offset: u64, need: usize) -> Result<(), Error<R::Error>> {
+        self.trusted = 0; // what is loaded anew may be other bytes
+        let (offset, need) = self.with_pinned(offset, need);
         let kept = self.held(offset).len();
         let start = self.filled.saturating_sub(kept);
         self.buffer.copy_within(start..self.filled, 0);
@@ -97,6 +133,16 @@ where
             }
         }
         Ok(())
+    }
+
+    /// What to keep and to load so that what is pinned stays, if the buffer is large enough for both.
+    fn with_pinned(&self, offset: u64, need: usize) -> (u64, usize) {
+        let wider = |pinned: u64| {
+            let more = usize::try_from(offset.checked_sub(pinned)?).ok()?;
+            let need = need.checked_add(more)?;
+            (self.base <= pinned && need <= self.buffer.len()).then_some((pinned, need))
+        };
+        self.pinned.and_then(wider).unwrap_or((offset, need))
     }
 }
 

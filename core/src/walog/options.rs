@@ -68,7 +68,7 @@ impl WalOptions {
             segment_bytes: None,
             segment_age_ms_max: None,
             segments_max: 65_536,
-            buffer_bytes: 256 << 10,
+            buffer_bytes: 1 << 20,
             read_bytes: 256 << 10,
             record_bytes_max: 16 << 20,
             batch_bytes_max: 64 << 20,
@@ -113,7 +113,7 @@ impl WalOptions {
         self
     }
 
-    /// The writer's buffer: 256 KiB by default. From 256 bytes to 256 MiB, rounded up to a multiple of 256.
+    /// The writer's buffer: 1 MiB by default. From 256 bytes to 256 MiB, rounded up to a multiple of 256.
     #[must_use]
     pub fn buffer_bytes(mut self, bytes: u32) -> Self {
         self.buffer_bytes = bytes;

@@ -372,8 +372,14 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         end <= self.settings.segment_bytes && self.settings.segment_age_ms_max.is_none()
     }
 
+    #[inline]
     pub(super) fn check(&self) -> Result<(), Error<D::Error>> {
-        if self.poisoned { Err(Error::Poisoned { file: self.tail_name()? }) } else { Ok(()) }
+        if self.poisoned { Err(self.refusal()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn refusal(&self) -> Error<D::Error> {
+        self.tail_name().map_or_else(|error| error, |file| Error::Poisoned { file })
     }
 
     fn tail_name(&self) -> Result<NameBuf, Error<D::Error>> {
@@ -390,8 +396,9 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
 
     #[inline]
     pub(super) fn frame_bytes(&self, payload_bytes: u64) -> u64 {
-        let alignment = u64::from(self.settings.alignment);
-        (payload_bytes + HEADER_BYTES as u64).next_multiple_of(alignment)
+        // A power of two: no division. The sum is far below 2^64, since payloads are slices or bounded by a limit.
+        let mask = u64::from(self.settings.alignment).wrapping_sub(1);
+        payload_bytes.wrapping_add(HEADER_BYTES as u64).wrapping_add(mask) & !mask
     }
 
     #[inline]

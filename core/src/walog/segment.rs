@@ -147,8 +147,7 @@ where
     #[inline]
     pub(crate) fn entry(&self) -> Entry<'_> {
         let Current { offset, position, payload_bytes } = self.current;
-        let payload_at = offset.wrapping_add(crate::bytes::frame::HEADER_BYTES as u64);
-        let payload = self.frames.held(payload_at).get(..payload_bytes).unwrap_or_default();
+        let payload = self.frames.payload(offset, payload_bytes);
         Entry { id: self.id(position), offset, payload }
     }
 
@@ -202,6 +201,7 @@ where
 
     /// Reads ahead to the last frame of a batch, and goes back to its first.
     fn find_batch_end(&mut self, start: Cursor) -> Result<(), Error<R::Error>> {
+        self.frames.begin_look_ahead(start);
         loop {
             let here = self.frames.cursor();
             if let Some(sealed) = self.sealed
@@ -225,7 +225,7 @@ where
             }
         }
         self.committed = self.frames.cursor().offset;
-        self.frames.set_cursor(start);
+        self.frames.end_look_ahead(start);
         Ok(())
     }
 

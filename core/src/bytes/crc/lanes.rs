@@ -105,6 +105,7 @@ const fn low(register: u64) -> u32 {
     register as u32
 }
 
+#[inline]
 fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
     bytes.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word))
 }
