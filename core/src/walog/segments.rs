@@ -75,6 +75,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         if self.tail.is_open() {
             self.tail.trim()?;
         }
+        self.tail.demand_sync_of_marks();
         self.sync_tail()?;
         self.begin_segment(self.next_id, self.oldest)
     }

@@ -176,6 +176,11 @@ where
         self.closed = false;
     }
 
+    /// The tail is about to be sealed where it ends, so that marks count as well: the next sync must cover them.
+    pub(super) const fn demand_sync_of_marks(&mut self) {
+        self.needs_sync |= !self.all_durable;
+    }
+
     /// The next sync must reach the medium, whatever was appended.
     pub(super) const fn demand_sync(&mut self) {
         self.needs_sync = true;
