@@ -121,7 +121,7 @@ impl WalWorkload {
             return Ok((wal, seen));
         }
         drop(wal);
-        let seen = contents(RawWalReader::open(disk, small())?, self.lengths)?;
+        let seen = contents(RawWalReader::open(disk, self.options[0].clone())?, self.lengths)?;
         Ok((self.open(disk)?, seen))
     }
 
@@ -218,7 +218,7 @@ impl Workload for WalWorkload {
     fn recover(&self, disk: &SimulatedDisk, journal: &mut JournalOf<Self>) -> Ended {
         self.turn.set(journal.epoch() as usize);
         // Whoever only looks can read every crash state, and sees what opening finds; or more, if a prune mark in the tail covers it.
-        let looked = look(RawWalReader::open(disk, small())?)?;
+        let looked = look(RawWalReader::open(disk, self.options[0].clone())?)?;
         let (mut wal, seen) = self.open_and_read(disk)?;
         if !self.faults && !looked.ends_with(&seen.records) {
             return Err(format!("read {looked:?}, then opened {seen:?}").into());

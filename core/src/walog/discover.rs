@@ -190,7 +190,7 @@ fn scan_tail<D: Directory>(
     let mut reader = open_segment(dir, settings, log_id, &tail, core::mem::take(buffer))?;
     while reader.advance()? {}
     let cursor = reader.cursor();
-    let ending = reader.ending().unwrap_or(Ending { cursor, torn_bytes: 0 });
+    let ending = reader.ending().unwrap_or(Ending { cursor, torn_bytes: 0, short: false });
     let marks = reader.marks();
     *buffer = reader.into_buffer();
     Ok((ending, marks))

@@ -162,7 +162,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let next = segment.first_id.saturating_add(u64::from(ending.cursor.position));
         self.next_id = EntryId::new(next).unwrap_or(EntryId::FIRST);
         self.durable_through = EntryId::new(next.saturating_sub(1));
-        self.tail.adopt(ending.cursor, marks.closed);
+        self.tail.adopt(ending, marks.closed);
         if ending.torn_bytes > 0 {
             // The torn tail is repaired by a new segment that says where this one ends. crash: the header is there or not; without it, the
             // next open sees the same tail.

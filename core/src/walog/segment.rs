@@ -45,6 +45,8 @@ pub(crate) struct Ending {
     pub(crate) cursor: Cursor,
     /// Bytes behind it that are not blank, or of a batch that never ended.
     pub(crate) torn_bytes: u64,
+    /// The file ends before the last frame's padding does: it cannot be opened for appending at the cursor.
+    pub(crate) short: bool,
 }
 
 /// An entry, lent.
@@ -261,7 +263,7 @@ where
         } else if cursor.checksum != sealed.checksum {
             CorruptionKind::SealedChecksum { expected: sealed.checksum, found: cursor.checksum }
         } else {
-            self.ending = Some(Ending { cursor, torn_bytes: 0 });
+            self.ending = Some(Ending { cursor, torn_bytes: 0, short: false });
             return Ok(Step::End);
         };
         let (file, entry_id) = (self.name().clone(), Some(self.next_id()));
@@ -287,7 +289,8 @@ where
         let written_end = if blank { bad.offset } else { behind.written_end.min(file_end) };
         self.frames.set_cursor(start);
         let torn_bytes = written_end.saturating_sub(start.offset);
-        self.ending = Some(Ending { cursor: start, torn_bytes });
+        let short = file_end < start.offset;
+        self.ending = Some(Ending { cursor: start, torn_bytes, short });
         Ok(Step::End)
     }
 }

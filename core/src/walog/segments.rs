@@ -37,7 +37,8 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let Some(segment) = self.chain.last().copied() else {
             return self.begin_segment(self.next_id, self.oldest);
         };
-        if !self.settings.reopen || segment.alignment != self.settings.alignment {
+        let other_alignment = segment.alignment != self.settings.alignment;
+        if !self.settings.reopen || other_alignment || self.tail.short() {
             return self.begin_segment(self.next_id, self.oldest);
         }
         let name = self.settings.segment_name(segment.number)?;

@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 use crate::bytes::crc::Crc;
 use crate::bytes::frame::{Codec, Flags, Header};
 use crate::error::Error;
-use crate::file::frames::Cursor;
 use crate::file::sink::Sink;
 use crate::storage::{AppendFile, NameBuf, StoreError};
+
+use super::segment::Ending;
 
 /// The tail segment.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(super) struct Tail<A> {
     needs_sync: bool,
     name_synced: bool,
     closed: bool,
+    /// The file ends before the frames' padding does.
+    short: bool,
 }
 
 impl<A> Tail<A>
@@ -45,6 +48,7 @@ where
             needs_sync: false,
             name_synced: false,
             closed: false,
+            short: false,
         }
     }
 
@@ -61,8 +65,10 @@ where
     }
 
     /// Takes over a segment that was scanned after it and its name were synced.
-    pub(super) fn adopt(&mut self, cursor: Cursor, closed: bool) {
+    pub(super) fn adopt(&mut self, ending: Ending, closed: bool) {
+        let cursor = ending.cursor;
         self.sink = None;
+        self.short = ending.short;
         self.offset = cursor.offset;
         self.position = cursor.position;
         self.checksum = cursor.checksum;
@@ -87,6 +93,7 @@ where
         self.needs_sync = true;
         self.name_synced = false;
         self.closed = false;
+        self.short = false;
     }
 
     /// Closes the file; what was appended must have been written out.
@@ -131,6 +138,11 @@ where
 
     pub(super) fn buffered(&self) -> usize {
         self.sink.as_ref().map_or(0, Sink::buffered)
+    }
+
+    /// Whether the file can only be sealed, and not appended to.
+    pub(super) const fn short(&self) -> bool {
+        self.short
     }
 
     pub(super) const fn closed(&self) -> bool {
