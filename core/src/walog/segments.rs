@@ -199,6 +199,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             return Ok(());
         };
         if covered == 0 {
+            let _durable = self.flush_and_sync()?;
             return Ok(());
         }
         self.poisoned = true;
@@ -235,6 +236,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             return Err(Error::Gap { needed: from, first: Some(first), last });
         }
         if from == self.next_id {
+            let _durable = self.flush_and_sync()?;
             return Ok(());
         }
         self.poisoned = true;
