@@ -29,6 +29,22 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         })
     }
 
+    /// Whether one more segment may be begun for entries. Repair and truncation are not asked: they are the ways out.
+    pub(super) fn check_segments(&self) -> Result<(), Error<D::Error>> {
+        let limit = u64::from(self.settings.segments_max);
+        let found = self.chain.len() as u64 + 1;
+        if found > limit {
+            return Err(Error::Limit { what: Limit::Segments, found, limit });
+        }
+        Ok(())
+    }
+
+    /// Whether the tail's file can be opened for appending.
+    pub(super) fn goes_on_in_place(&self) -> bool {
+        let same_alignment = |segment: &Segment| segment.alignment == self.settings.alignment;
+        self.settings.reopen && !self.tail.short() && self.chain.last().is_none_or(same_alignment)
+    }
+
     /// Opens the tail's file for appending, or begins a new segment where the directory cannot.
     pub(super) fn open_tail(&mut self) -> Result<(), Error<D::Error>> {
         if self.tail.is_open() {
@@ -37,8 +53,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let Some(segment) = self.chain.last().copied() else {
             return self.begin_segment(self.next_id, self.oldest);
         };
-        let other_alignment = segment.alignment != self.settings.alignment;
-        if !self.settings.reopen || other_alignment || self.tail.short() {
+        if !self.goes_on_in_place() {
             return self.begin_segment(self.next_id, self.oldest);
         }
         let name = self.settings.segment_name(segment.number)?;
@@ -118,11 +133,6 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         previous: Option<Previous>,
     ) -> Result<(), Error<D::Error>> {
         let number = self.next_number()?;
-        let limit = u64::from(self.settings.segments_max);
-        let found = self.chain.len() as u64 + 1;
-        if found > limit {
-            return Err(Error::Limit { what: Limit::Segments, found, limit });
-        }
         let name = self.settings.segment_name(number)?;
         let reserve = if self.settings.preallocate { self.settings.segment_bytes } else { 0 };
         let file = self.dir.create(name.as_name(), reserve).on(Operation::Create, &name)?;
