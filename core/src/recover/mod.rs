@@ -10,6 +10,7 @@ pub use index::{IndexSegment, IndexState};
 pub use manager::RecoveryManager;
 
 use alloc::vec::Vec;
+use core::ops::Bound;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -70,7 +71,8 @@ impl RecoverOptions {
         self
     }
 
-    /// The tag that a checkpoint must have, 0 by default. Another one is an error: the state would be misread.
+    /// The tag that a checkpoint must have, 0 by default. Another one is an error, unless a newer checkpoint has the right one: the state would be
+    /// misread.
     #[must_use]
     pub const fn tag(mut self, tag: u32) -> Self {
         self.tag = tag;
@@ -191,7 +193,7 @@ where
     let reader = wal.reader()?;
     let dir = *reader.raw().directory();
     let base = begin(dir, options, log, log_id, initial, load)?;
-    replay(reader, options, log, base, apply)
+    replay(reader, options, base, apply)
 }
 
 /// Recovers a state without the writer and its lock, from what can be read now.
@@ -218,7 +220,7 @@ where
     let log = Log { first: reader.first_entry_id(), last };
     let log_id = reader.raw().log_id();
     let base = begin(&dir, options, log, log_id, initial, CheckpointReader::take)?;
-    replay(reader, options, log, base, apply)
+    replay(reader, options, base, apply)
 }
 
 /// What the entries are applied to.
@@ -245,6 +247,10 @@ fn begin<'d, S, D: Directory>(
     for generation in store.list()?.into_iter().rev() {
         match header(&store, generation, options, log_id) {
             Ok(meta) => candidates.push(Candidate { generation, last_id: meta.last_id }),
+            // Older than a schema that is the right one: of no use, and no harm.
+            Err(error @ Error::CheckpointTag { .. }) if !candidates.is_empty() => {
+                damage.get_or_insert(error);
+            }
             Err(error) => pass_over(error, generation, &mut report, &mut damage)?,
         }
     }
@@ -299,7 +305,8 @@ fn header<D: Directory>(
     options: &RecoverOptions,
     log_id: Option<u64>,
 ) -> Result<CheckpointMeta, Error<D::Error>> {
-    let meta = store.open(generation, options.checkpoint)?.meta();
+    let reader = store.open(generation, options.checkpoint)?;
+    let meta = reader.meta();
     if let Some(expected) = log_id
         && meta.log_id != expected
     {
@@ -308,6 +315,8 @@ fn header<D: Directory>(
         return Err(Corruption { file, offset: 0, entry_id, kind }.into());
     }
     if meta.tag != options.tag {
+        // What a crash left unfinished is no state of another schema.
+        let _whole = reader.verify()?;
         let (file, expected, found) = (store.path(generation)?, options.tag, meta.tag);
         return Err(Error::CheckpointTag { file, expected, found });
     }
@@ -356,7 +365,6 @@ fn refuse<D: Directory>(
 fn replay<S, E, D, X>(
     mut reader: WalReader<E, &D>,
     options: &RecoverOptions,
-    log: Log,
     base: Base<S>,
     mut apply: impl FnMut(&mut S, EntryId, E) -> Result<(), X>,
 ) -> Result<Recovered<S>, X>
@@ -366,12 +374,13 @@ where
     X: From<Error<D::Error>>,
 {
     let Base { mut state, mut last_id, mut report } = base;
-    let end = options.stop_at.or(log.last);
+    // Without an end the log is read to its own, where a torn tail shows.
+    let end = options.stop_at.map_or(Bound::Unbounded, Bound::Included);
     let start = EntryId::new(crate::bytes::id::number(last_id).saturating_add(1));
-    if let (Some(start), Some(end)) = (start, end)
-        && start <= end
+    if let Some(start) = start
+        && options.stop_at.is_none_or(|stop| start <= stop)
     {
-        report.replay = reader.replay_each_in(start..=end, |id, entry| {
+        report.replay = reader.replay_each_in((Bound::Included(start), end), |id, entry| {
             last_id = Some(id);
             apply(&mut state, id, entry)
         })?;
