@@ -42,7 +42,7 @@ impl PublishOptions {
         }
     }
 
-    /// The folder of the checkpoints, `"ckp"` by default.
+    /// The folder of the checkpoints, `"ckp"` by default. One folder holds the checkpoints of one log.
     #[must_use]
     pub fn folder(mut self, folder: &str) -> Self {
         self.folder = FolderBuf::new(folder);
@@ -175,7 +175,8 @@ impl<D: Directory> CheckpointPublisher<D> {
     /// Publishes the state as of entry `last_id`, written by `write` in as many pieces as it likes.
     ///
     /// # Errors
-    /// [`Error::Gap`] if the log has not come to `last_id` yet; what `write` returns; as [`publish`](Self::publish).
+    /// [`Error::Gap`] if the log has not come to `last_id` yet, or begins behind the entry after it; [`Error::Corrupt`] if the folder holds checkpoints of another
+    /// log; what `write` returns; as [`publish`](Self::publish).
     pub fn publish_with<E, W, H>(
         &mut self,
         wal: &mut WalWriter<E, W, H>,
@@ -192,11 +193,26 @@ impl<D: Directory> CheckpointPublisher<D> {
             let (first, last) = (Some(wal.first_entry_id()), wal.last_entry_id());
             return Err(Error::Gap { needed, first, last });
         }
+        // An older state than the log can go on from must not take the place of one that it can.
+        let needed = EntryId::new(crate::bytes::id::number(last_id).saturating_add(1));
+        if let Some(needed) = needed.filter(|&needed| needed < wal.first_entry_id()) {
+            let (first, last) = (Some(wal.first_entry_id()), wal.last_entry_id());
+            return Err(Error::Gap { needed, first, last });
+        }
+        self.store.check_log(wal.raw().log_id(), self.options.checkpoint)?;
         let _durable = wal.flush_and_sync()?; // crash: the log, durable up to here
         let meta = CheckpointMeta { log_id: wal.raw().log_id(), last_id, tag: self.options.tag };
         let (generation, mut writer) = self.store.create(meta, self.options.checkpoint)?;
-        write(&mut writer)?;
-        let summary = writer.finish()?; // crash: before it, an unfinished file; after it, checkpoint and log
+        // crash: before it has finished, an unfinished file; after it, checkpoint and log
+        let summary = match write(&mut writer).and_then(|()| writer.finish()) {
+            Ok(summary) => summary,
+            Err(error) => {
+                // As far as it goes: what failed on a full disk must not keep the room.
+                let path = self.store.path(generation)?;
+                let _ignored = self.store.directory().remove(path.as_name());
+                return Err(error);
+            }
+        };
         let raw = wal.raw_mut();
         raw.append_checkpoint(generation, crate::bytes::id::number(last_id))?;
         let _durable = raw.flush_and_sync()?;

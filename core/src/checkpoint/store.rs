@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
-use crate::error::{Context as _, Error, Limit, Operation};
+use crate::error::{Context as _, Corruption, CorruptionKind, Error, Limit, Operation};
 use crate::storage::{Directory, Folder, NameBuf, NameError};
 
 use super::options::CheckpointOptions;
@@ -143,6 +143,29 @@ impl<D: Directory> CheckpointStore<D> {
         options: CheckpointOptions,
     ) -> Result<CheckpointReader<&D>, Error<D::Error>> {
         CheckpointReader::open(&self.dir, self.path(generation)?.as_name(), options)
+    }
+
+    /// Demands that the newest checkpoint, if there is one, is of this log: the folder of another must not be tidied.
+    pub(crate) fn check_log(
+        &self,
+        expected: u64,
+        options: CheckpointOptions,
+    ) -> Result<(), Error<D::Error>> {
+        for generation in self.list()?.into_iter().rev() {
+            let meta = match self.open(generation, options) {
+                Ok(reader) => reader.meta(),
+                // It does not say of which log it is.
+                Err(Error::Corrupt(_) | Error::Unfinished { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            if meta.log_id == expected {
+                return Ok(());
+            }
+            let kind = CorruptionKind::LogId { expected, found: meta.log_id };
+            let (file, entry_id) = (self.path(generation)?, meta.last_id);
+            return Err(Corruption { file, offset: 0, entry_id, kind }.into());
+        }
+        Ok(())
     }
 
     /// Reads a whole checkpoint and verifies it.

@@ -142,6 +142,13 @@ where
         self.cursor = begin;
     }
 
+    /// Whether the bad frame at the cursor is still bad in the same way when it is read anew. It is not if a writer has worked on
+    /// since. The cursor has not moved if it is, and may have if not.
+    pub(crate) fn is_still(&mut self, bad: Bad) -> Result<bool, Error<R::Error>> {
+        self.window.forget();
+        Ok(matches!(self.next()?, Next::Bad(again) if again == bad))
+    }
+
     pub(crate) fn into_window(self) -> Window<R> {
         self.window
     }

@@ -54,6 +54,11 @@ where
         self.file.len().on(Operation::Read, &self.name)
     }
 
+    /// Forgets what was read, so that it is read anew.
+    pub(crate) fn forget(&mut self) {
+        (self.filled, self.trusted) = (0, 0);
+    }
+
     /// The bytes that are there from `offset` on, without reading: often fewer than the file has.
     #[inline]
     pub(crate) fn held(&self, offset: u64) -> &[u8] {

@@ -36,6 +36,8 @@ pub(super) struct Scan<R> {
     pub(super) dead_bytes: u64,
     /// The last frame seen is a close frame.
     pub(super) closed: bool,
+    /// The bad frame that was read anew.
+    looked_again: Option<u64>,
 }
 
 /// One step of a scan.
@@ -91,7 +93,13 @@ where
                 let first_frame = codec.align(RECORD_LOG_HEADER_BYTES as u64);
                 let frames = Frames::new(window, codec, first_frame, options.record_bytes_max);
                 let record_bytes_max = options.record_bytes_max;
-                Ok(Opened::Log(Self { frames, record_bytes_max, dead_bytes: 0, closed: false }))
+                Ok(Opened::Log(Self {
+                    frames,
+                    record_bytes_max,
+                    dead_bytes: 0,
+                    closed: false,
+                    looked_again: None,
+                }))
             }
             Decoded::Newer(newer) => Err(Error::Newer {
                 file: window.name().clone(),
@@ -157,6 +165,13 @@ where
                         InPlace::Resumed { dead_bytes } => {
                             self.dead_bytes = self.dead_bytes.saturating_add(dead_bytes);
                             self.closed = false;
+                            continue;
+                        }
+                        // A writer beside this reader may have worked on since the bad frame was read.
+                        InPlace::Damaged if self.looked_again != Some(bad.offset) => {
+                            self.looked_again = Some(bad.offset);
+                            let _decided_again = self.frames.is_still(bad)?;
+                            self.frames.set_cursor(before);
                             continue;
                         }
                         InPlace::Damaged => return Err(bad.error(self.frames.name(), next_id)),

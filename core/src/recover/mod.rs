@@ -71,7 +71,8 @@ impl RecoverOptions {
         self
     }
 
-    /// The tag that a checkpoint must have, 0 by default. Another one is an error: the state would be misread.
+    /// The tag that a checkpoint must have, 0 by default. Another one is an error, unless a newer checkpoint has the right one: the state would be
+    /// misread.
     #[must_use]
     pub const fn tag(mut self, tag: u32) -> Self {
         self.tag = tag;
@@ -251,6 +252,10 @@ fn begin<'d, S, D: Directory>(
     for generation in store.list()?.into_iter().rev() {
         match header(&store, generation, options, log_id) {
             Ok(meta) => candidates.push(Candidate { generation, last_id: meta.last_id }),
+            // Older than a schema that is the right one: of no use, and no harm.
+            Err(error @ Error::CheckpointTag { .. }) if !candidates.is_empty() => {
+                damage.get_or_insert(error);
+            }
             Err(error) => pass_over(error, generation, &mut report, &mut damage)?,
         }
     }
@@ -305,7 +310,8 @@ fn header<D: Directory>(
     options: &RecoverOptions,
     log_id: Option<u64>,
 ) -> Result<CheckpointMeta, Error<D::Error>> {
-    let meta = store.open(generation, options.checkpoint)?.meta();
+    let reader = store.open(generation, options.checkpoint)?;
+    let meta = reader.meta();
     if let Some(expected) = log_id
         && meta.log_id != expected
     {
@@ -314,6 +320,8 @@ fn header<D: Directory>(
         return Err(Corruption { file, offset: 0, entry_id, kind }.into());
     }
     if meta.tag != options.tag {
+        // What a crash left unfinished is no state of another schema.
+        let _whole = reader.verify()?;
         let (file, expected, found) = (store.path(generation)?, options.tag, meta.tag);
         return Err(Error::CheckpointTag { file, expected, found });
     }

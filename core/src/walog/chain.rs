@@ -100,7 +100,9 @@ fn check(number: u32, header: &SegmentHeader) -> Result<(), Broken> {
         let kind = CorruptionKind::SegmentNumber { expected: number, found: header.segment };
         return broken(kind);
     }
-    if header.first_id == 0 || header.first_id > u64::MAX >> 1 || header.oldest > number {
+    // A log may begin at any id that the options allow, and goes on from there.
+    let no_room_for_ids = header.first_id > u64::MAX - u64::from(u32::MAX);
+    if header.first_id == 0 || no_room_for_ids || header.oldest > number {
         return broken(CorruptionKind::Chain);
     }
     Ok(())

@@ -50,7 +50,8 @@ pub(crate) fn list<D: Directory>(
     let mut numbers = Vec::new();
     let mut count = 0_u64;
     let mut no_memory = false;
-    let limit = u64::from(settings.segments_max);
+    // What crashes, repairs and truncations leave beyond the limit of appends must not lock anybody out.
+    let limit = u64::from(settings.segments_max).saturating_mul(2).saturating_add(16);
     let listed = dir.list(settings.folder(), &mut |file| {
         if let Some(number) = parse(file, EXTENSION) {
             count = count.saturating_add(1);
@@ -101,6 +102,15 @@ pub(crate) fn discover<D: Directory>(
         return Ok(Discovered { observed, ..Discovered::default() });
     };
     let log_id = header.common.log_id;
+    // A segment of another log is not dead: were it taken for the tail, all of this log would be, and would be deleted.
+    for seen in &observed {
+        if let Some(found) = seen.header.map(|header| header.common.log_id)
+            && found != log_id
+        {
+            let kind = CorruptionKind::LogId { expected: log_id, found };
+            return Err(damaged(settings, Broken { segment: seen.number, kind }));
+        }
+    }
     for seen in observed.iter().filter(|seen| seen.number > tail) {
         check_unfinished(dir, settings, log_id, seen.number, buffer)?;
     }
@@ -208,7 +218,8 @@ fn check_unfinished<D: Directory>(
     let behind = frames.search_synced(SEGMENT_HEADER_BYTES as u64, 0)?;
     let name = frames.name().clone();
     *buffer = frames.into_window().into_buffer();
-    if behind.found.is_some() {
+    // A writer beside this reader may have written the header since: then the segment is newer than what is being looked at.
+    if behind.found.is_some() && header(dir, &name)?.is_none() {
         return Err(bad_header(name));
     }
     Ok(())

@@ -166,14 +166,21 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         }
         self.poisoned = true;
         self.make_room(bytes)?;
-        for entry in entries {
+        let unsteady = || Error::Encode { source: UNSTEADY };
+        let mut entries = entries.peekable();
+        while let Some(entry) = entries.next() {
             let payload_bytes = encoded_bytes(entry).map_err(|source| Error::Encode { source })?;
             count = count.saturating_sub(1);
-            self.append_encoded(entry, payload_bytes, count > 0)?;
+            let last = entries.peek().is_none();
+            bytes = bytes.checked_sub(self.frame_bytes(payload_bytes)).ok_or_else(unsteady)?;
+            // What the iterator's clone and the first encoding said is not so. Without a last frame, the batch does not exist.
+            if last != (count == 0) || payload_bytes > self.settings.record_bytes_max.into() {
+                return Err(unsteady());
+            }
+            self.append_encoded(entry, payload_bytes, !last)?;
         }
         if count != 0 {
-            // The iterator's clone gave fewer entries the second time. The batch has no end, so it does not exist.
-            return Err(Error::Encode { source: UNSTEADY });
+            return Err(unsteady());
         }
         self.poisoned = false;
         self.flush()?;

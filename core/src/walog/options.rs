@@ -105,8 +105,9 @@ impl WalOptions {
         self
     }
 
-    /// The most segments that may exist at a time: 65,536 by default, from 1. It bounds the memory of opening, about
-    /// 80 bytes for each.
+    /// The most segments that appending makes: 65,536 by default, from 1. Beyond it appends are refused, without effect, until the
+    /// log is truncated. Repair and truncation may go beyond it. A log of more than twice as many files and 16 is not opened, which bounds the memory of
+    /// opening, about 80 bytes for each.
     #[must_use]
     pub fn segments_max(mut self, count: u32) -> Self {
         self.segments_max = count;

@@ -158,14 +158,21 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         self.tail.keep_buffer(buffer);
         let (Some(segment), Some((ending, marks))) = (found.chain.last().copied(), found.end)
         else {
-            let unfinished = found.observed.iter().map(|seen| seen.number).collect();
-            return self.begin(unfinished);
+            let unfinished: Vec<u32> = found.observed.iter().map(|seen| seen.number).collect();
+            return self.begin(&unfinished);
         };
         self.chain = found.chain;
         let next = segment.first_id.saturating_add(u64::from(ending.cursor.position));
         self.next_id = EntryId::new(next).unwrap_or(EntryId::FIRST);
         self.durable_through = EntryId::new(next.saturating_sub(1));
         self.tail.adopt(&ending, marks.closed);
+        // Before anything is created: who tries again and again on a full disk must not leave one more file each time.
+        let dead = found.observed.iter().map(|seen| seen.number);
+        let dead: Vec<u32> = dead.filter(|&number| self.is_dead(number)).collect();
+        // crash: a dead segment that is still there, or comes back, is as dead as before.
+        for number in dead {
+            self.delete(number)?;
+        }
         if ending.torn_bytes > 0 {
             let file = self.settings.segment_name(segment.number)?;
             let (offset, bytes) = (ending.cursor.offset, ending.torn_bytes);
@@ -175,24 +182,23 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             self.begin_segment(self.next_id, self.oldest)?;
             self.tail.flush()?;
         }
-        let dead = found.observed.iter().map(|seen| seen.number);
-        let dead: Vec<u32> = dead.filter(|&number| self.is_dead(number)).collect();
-        // crash: a dead segment that is still there, or comes back, is as dead as before.
-        for number in dead {
-            self.delete(number)?;
-        }
         Ok(())
     }
 
     /// Makes the first segment. Nothing may stand in it before its header is durable: there is no other segment to tell the log's id.
-    fn begin(&mut self, unfinished: Vec<u32>) -> Result<(), Error<D::Error>> {
+    fn begin(&mut self, unfinished: &[u32]) -> Result<(), Error<D::Error>> {
+        // Segment 1 stays until there is another: without it, what is left would look like the rest of a log.
+        let (first, others) = unfinished.split_at(unfinished.len().min(1));
+        for &number in others {
+            self.delete(number)?;
+        }
         self.log_id = self.settings.log_id.unwrap_or_else(|| self.dir.nonce());
         let oldest = self.next_number()?;
         self.durable_through = EntryId::new(self.next_id.get().saturating_sub(1));
         self.begin_segment(self.next_id, oldest)?;
         self.oldest = oldest;
         self.sync_tail()?; // crash: before it, a header that is torn and nothing behind it; the next open begins anew
-        for number in unfinished {
+        for &number in first {
             self.delete(number)?;
         }
         Ok(())
@@ -446,6 +452,9 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
 
     #[cold]
     fn make_room_slowly(&mut self, bytes: u64) -> Result<(), Error<D::Error>> {
+        if !self.tail.is_open() && !self.goes_on_in_place() {
+            self.may_begin()?;
+        }
         self.open_tail()?;
         let end = self.tail.offset().saturating_add(bytes);
         let position = u64::from(self.tail.position()).saturating_add(bytes / HEADER_BYTES as u64);
@@ -456,9 +465,15 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             .is_some_and(|age| self.hooks.now_ms().saturating_sub(created) >= age);
         let full = end > self.settings.segment_bytes || position > u64::from(u32::MAX - 1);
         if (full || old) && self.tail.position() > 0 || end > self.settings.file_bytes_max {
+            self.may_begin()?;
             self.rotate()?;
         }
         Ok(())
+    }
+
+    /// Refuses one segment too many, with nothing done and nothing poisoned.
+    fn may_begin(&mut self) -> Result<(), Error<D::Error>> {
+        self.check_segments().inspect_err(|_| self.poisoned = false)
     }
 
     /// Whether a control frame still fits the tail.

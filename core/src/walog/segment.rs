@@ -28,6 +28,8 @@ pub(crate) struct SegmentReader<R> {
     marks: Marks,
     ending: Option<Ending>,
     current: Current,
+    /// The bad frame that was read anew.
+    looked_again: Option<u64>,
 }
 
 /// What the control frames of a segment said.
@@ -106,6 +108,7 @@ where
             marks: Marks::default(),
             ending: None,
             current: Current::default(),
+            looked_again: None,
         }
     }
 
@@ -281,16 +284,25 @@ where
         }
         let position = self.frames.cursor().position;
         let behind = self.frames.search_synced(bad.search_from, position)?;
-        if behind.found.is_some() {
-            return Err(bad.error(self.name(), entry_id));
-        }
         let file_end = self.frames.len()?;
         let blank = bad.kind == BadKind::Blank && behind.written_end <= bad.offset;
         let written_end = if blank { bad.offset } else { behind.written_end.min(file_end) };
-        self.frames.set_cursor(start);
         let torn_bytes = written_end.saturating_sub(start.offset);
-        let short = start.offset > file_end;
-        self.ending = Some(Ending { cursor: start, short, torn_bytes });
+        // A writer beside this reader may have worked on since the bad frame was read: then it is no bad frame any more.
+        let suspect = behind.found.is_some() || torn_bytes > 0;
+        if suspect && self.looked_again != Some(bad.offset) {
+            self.looked_again = Some(bad.offset);
+            if !self.frames.is_still(bad)? {
+                self.frames.set_cursor(start);
+                return Ok(Step::Passed);
+            }
+        }
+        if behind.found.is_some() {
+            return Err(bad.error(self.name(), entry_id));
+        }
+        self.frames.set_cursor(start);
+        let short = file_end < start.offset;
+        self.ending = Some(Ending { cursor: start, torn_bytes, short });
         Ok(Step::End)
     }
 }

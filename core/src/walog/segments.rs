@@ -29,6 +29,22 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         })
     }
 
+    /// Whether one more segment may be begun for entries. Repair and truncation are not asked: they are the ways out.
+    pub(super) fn check_segments(&self) -> Result<(), Error<D::Error>> {
+        let limit = u64::from(self.settings.segments_max);
+        let found = self.chain.len() as u64 + 1;
+        if found > limit {
+            return Err(Error::Limit { what: Limit::Segments, found, limit });
+        }
+        Ok(())
+    }
+
+    /// Whether the tail's file can be opened for appending.
+    pub(super) fn goes_on_in_place(&self) -> bool {
+        let same_alignment = |segment: &Segment| segment.alignment == self.settings.alignment;
+        self.settings.reopen && !self.tail.short() && self.chain.last().is_none_or(same_alignment)
+    }
+
     /// Opens the tail's file for appending, or begins a new segment where the directory cannot.
     pub(super) fn open_tail(&mut self) -> Result<(), Error<D::Error>> {
         if self.tail.is_open() {
@@ -37,8 +53,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let Some(segment) = self.chain.last().copied() else {
             return self.begin_segment(self.next_id, self.oldest);
         };
-        let reopen = self.settings.reopen && !self.tail.is_short();
-        if !reopen || segment.alignment != self.settings.alignment {
+        if !self.goes_on_in_place() {
             return self.begin_segment(self.next_id, self.oldest);
         }
         let name = self.settings.segment_name(segment.number)?;
@@ -76,6 +91,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         if self.tail.is_open() {
             self.tail.trim()?;
         }
+        self.tail.demand_sync_of_marks();
         self.sync_tail()?;
         self.begin_segment(self.next_id, self.oldest)
     }
@@ -117,11 +133,6 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         previous: Option<Previous>,
     ) -> Result<(), Error<D::Error>> {
         let number = self.next_number()?;
-        let limit = u64::from(self.settings.segments_max);
-        let found = self.chain.len() as u64 + 1;
-        if found > limit {
-            return Err(Error::Limit { what: Limit::Segments, found, limit });
-        }
         let name = self.settings.segment_name(number)?;
         let reserve = if self.settings.preallocate { self.settings.segment_bytes } else { 0 };
         let file = self.dir.create(name.as_name(), reserve).on(Operation::Create, &name)?;
@@ -198,6 +209,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             return Ok(());
         };
         if covered == 0 {
+            let _durable = self.flush_and_sync()?;
             return Ok(());
         }
         self.poisoned = true;
@@ -234,6 +246,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             return Err(Error::Gap { needed: from, first: Some(first), last });
         }
         if from == self.next_id {
+            let _durable = self.flush_and_sync()?;
             return Ok(());
         }
         self.poisoned = true;

@@ -94,6 +94,7 @@ where
         self.needs_sync = true;
         self.name_synced = false;
         self.closed = false;
+        self.short = false;
     }
 
     /// Closes the file; what was appended must have been written out.
@@ -119,11 +120,6 @@ where
         self.codec
     }
 
-    /// Whether the file ends before the place where the next frame would go.
-    pub(super) const fn is_short(&self) -> bool {
-        self.short
-    }
-
     /// Where the next frame goes.
     #[inline]
     pub(super) fn offset(&self) -> u64 {
@@ -143,6 +139,11 @@ where
 
     pub(super) fn buffered(&self) -> usize {
         self.sink.as_ref().map_or(0, Sink::buffered)
+    }
+
+    /// Whether the file can only be sealed, and not appended to.
+    pub(super) const fn short(&self) -> bool {
+        self.short
     }
 
     pub(super) const fn closed(&self) -> bool {
@@ -186,6 +187,11 @@ where
         // A control frame alone needs no sync: what it says is either synced by whoever relies on it, or a mere hint.
         self.needs_sync |= !header.flags.control;
         self.closed = false;
+    }
+
+    /// The tail is about to be sealed where it ends, so that marks count as well: the next sync must cover them.
+    pub(super) const fn demand_sync_of_marks(&mut self) {
+        self.needs_sync |= !self.all_durable;
     }
 
     /// The next sync must reach the medium, whatever was appended.

@@ -1,0 +1,200 @@
+//! Readers beside a writer that works on, at the worst moments.
+#![allow(
+    clippy::result_large_err,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::type_complexity,
+    missing_docs
+)] // tests
+
+extern crate alloc;
+
+use alloc::rc::Rc;
+use core::cell::RefCell;
+
+use durability_core::embedded_io::{ErrorType, Read, Seek, SeekFrom};
+use durability_core::recordlog::{RecordLogOptions, RecordLogReader, RecordLogWriter};
+use durability_core::storage::{
+    Capabilities, Directory, Folder, Locking, MemoryDirectory, MemoryError, Name, ReadFile,
+};
+use durability_core::walog::{RawWalReader, RawWalWriter, WalOptions};
+use durability_core::{Error, ReadMode};
+
+type Between = Rc<RefCell<Box<dyn FnMut(u32)>>>;
+
+/// Calls back before every read of a file, with the number of the read.
+struct Slow {
+    dir: MemoryDirectory,
+    between: Between,
+    reads: Rc<core::cell::Cell<u32>>,
+}
+
+struct SlowReader {
+    file: <MemoryDirectory as Directory>::Reader,
+    between: Between,
+    reads: Rc<core::cell::Cell<u32>>,
+}
+
+impl ErrorType for SlowReader {
+    type Error = MemoryError;
+}
+impl Read for SlowReader {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, MemoryError> {
+        self.file.read(buffer)
+    }
+}
+impl Seek for SlowReader {
+    fn seek(&mut self, position: SeekFrom) -> Result<u64, MemoryError> {
+        self.file.seek(position)
+    }
+}
+impl ReadFile for SlowReader {
+    fn len(&mut self) -> Result<u64, MemoryError> {
+        self.file.len()
+    }
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, MemoryError> {
+        let number = self.reads.get();
+        self.reads.set(number + 1);
+        (self.between.borrow_mut())(number);
+        self.file.read_at(offset, buffer)
+    }
+}
+
+impl Directory for Slow {
+    type Error = MemoryError;
+    type Reader = SlowReader;
+    type Appender = <MemoryDirectory as Directory>::Appender;
+    type Lock = <MemoryDirectory as Directory>::Lock;
+
+    fn capabilities(&self) -> Capabilities {
+        self.dir.capabilities()
+    }
+    fn open(&self, name: Name<'_>) -> Result<Option<SlowReader>, MemoryError> {
+        let (between, reads) = (Rc::clone(&self.between), Rc::clone(&self.reads));
+        Ok(self.dir.open(name)?.map(|file| SlowReader { file, between, reads }))
+    }
+    fn create(&self, name: Name<'_>, room: u64) -> Result<Option<Self::Appender>, MemoryError> {
+        self.dir.create(name, room)
+    }
+    fn remove(&self, name: Name<'_>) -> Result<(), MemoryError> {
+        self.dir.remove(name)
+    }
+    fn list(&self, folder: Folder<'_>, each: &mut dyn FnMut(&str)) -> Result<(), MemoryError> {
+        self.dir.list(folder, each)
+    }
+    fn lock(&self, name: Name<'_>) -> Result<Locking<Self::Lock>, MemoryError> {
+        self.dir.lock(name)
+    }
+    fn nonce(&self) -> u64 {
+        self.dir.nonce()
+    }
+}
+
+fn small() -> WalOptions {
+    WalOptions::new().segment_bytes(256).buffer_bytes(256).read_bytes(256)
+}
+
+/// Reads the log while the writer does `work` before the read of that number.
+fn beside(
+    options: fn() -> WalOptions,
+    before: u32,
+    at: u32,
+    mut work: impl FnMut(&mut RawWalWriter<MemoryDirectory>) + 'static,
+) -> (Result<u64, Error<MemoryError>>, u32) {
+    let dir = MemoryDirectory::new();
+    let mut wal = RawWalWriter::open(dir.clone(), options()).unwrap();
+    for _ in 0..before {
+        wal.append(&[7; 8]).unwrap();
+        let _ = wal.flush_and_sync().unwrap();
+    }
+    let between: Between = Rc::new(RefCell::new(Box::new(move |number| {
+        if number == at {
+            work(&mut wal);
+        }
+    })));
+    let slow = Slow { dir, between, reads: Rc::default() };
+    let reads = Rc::clone(&slow.reads);
+    let read = || {
+        let mut reader = RawWalReader::open(slow, options())?;
+        let mut entries = reader.entries(ReadMode::BestEffort)?;
+        let mut count = 0;
+        while let Some(entry) = entries.next()? {
+            count += 1;
+            assert_eq!(entry.id, count);
+        }
+        Ok(count)
+    };
+    (read(), reads.get())
+}
+
+#[test]
+fn a_writer_that_works_on_is_never_taken_for_damage() {
+    for before in 0..12 {
+        for more in 1..10 {
+            for at in 0.. {
+                let (result, reads) = beside(small, before, at, move |wal| {
+                    for _ in 0..more {
+                        wal.append(&[7; 8]).unwrap();
+                        let _ = wal.flush_and_sync().unwrap();
+                    }
+                });
+                match result {
+                    Ok(count) => assert!(count >= u64::from(before)),
+                    Err(error) => panic!("{before} entries, {more} more before read {at}: {error}"),
+                }
+                if at > reads {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_writer_of_batches_is_never_taken_for_damage() {
+    for before in 0..6 {
+        for more in 1..6 {
+            for at in 0..40 {
+                let (result, _) = beside(small, before, at, move |wal| {
+                    for _ in 0..more {
+                        wal.append_batch(&[[7; 8], [7; 8], [7; 8]]).unwrap();
+                        let _ = wal.flush_and_sync().unwrap();
+                    }
+                });
+                if let Err(error) = result {
+                    panic!("{before} entries, {more} batches before read {at}: {error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_writer_of_a_record_log_is_never_taken_for_damage() {
+    let path = Name::new("A.LOG").unwrap();
+    for before in 0..12 {
+        for at in 0..12 {
+            let dir = MemoryDirectory::new();
+            let options = RecordLogOptions::new().buffer_bytes(256).read_bytes(256);
+            let mut log = RecordLogWriter::create(dir.clone(), path, options).unwrap();
+            for _ in 0..before {
+                log.append(&[7; 8]).unwrap();
+                let _ = log.flush_and_sync().unwrap();
+            }
+            let between: Between = Rc::new(RefCell::new(Box::new(move |number| {
+                if number == at {
+                    for _ in 0..3 {
+                        log.append(&[7; 8]).unwrap();
+                        let _ = log.flush_and_sync().unwrap();
+                    }
+                }
+            })));
+            let slow = Slow { dir, between, reads: Rc::default() };
+            let mut reader =
+                RecordLogReader::open(slow, path, ReadMode::BestEffort, options).unwrap();
+            let records = reader.collect();
+            assert!(records.is_ok(), "{before} records, read {at}: {records:?}");
+        }
+    }
+}
