@@ -167,6 +167,14 @@ pub enum Error<E: StoreError> {
         /// The last entry of the log.
         last: Option<EntryId>,
     },
+    /// A truncation took back entries that the checkpoint includes, and nothing older can stand for it.
+    #[error("checkpoint {file} includes entries up to {checkpoint} that a truncation took back")]
+    CheckpointStale {
+        /// The checkpoint.
+        file: NameBuf,
+        /// The last entry that it includes.
+        checkpoint: EntryId,
+    },
     /// A checkpoint is of another kind or schema than the one asked for.
     #[error("checkpoint {file} has tag {found}, expected {expected}")]
     CheckpointTag {

@@ -24,7 +24,7 @@ fn options() -> CheckpointOptions {
 }
 
 fn meta() -> CheckpointMeta {
-    CheckpointMeta { log_id: 0x1122_3344_5566_7788, last_id: EntryId::new(77), tag: 5 }
+    CheckpointMeta { log_id: 0x1122_3344_5566_7788, last_id: EntryId::new(77), tag: 5, segment: 9 }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

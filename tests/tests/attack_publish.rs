@@ -174,7 +174,6 @@ fn a_recovery_that_only_looks_reports_the_torn_tail() {
 }
 
 #[test]
-#[ignore = "open: nothing ties a checkpoint to the entries that a suffix truncation took back"]
 fn a_checkpoint_of_entries_that_were_truncated_is_never_taken_for_the_state() {
     let dir = MemoryDirectory::new();
     let mut wal = open(&dir, "wal");

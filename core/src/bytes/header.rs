@@ -115,6 +115,16 @@ pub(crate) struct SegmentHeader {
     pub(crate) first_id: u64,
     pub(crate) created_ms: u64,
     pub(crate) previous: Option<Previous>,
+    pub(crate) origin: Origin,
+}
+
+/// Why a segment was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The one before was full, old, torn, or cannot be appended to.
+    Sequence,
+    /// All entries from its first id on were taken back.
+    Truncation,
 }
 
 /// Where the previous segment ends.
@@ -133,7 +143,8 @@ const CREATED: Range<usize> = FIRST_ID.end..48;
 const PREVIOUS: Range<usize> = CREATED.end..52;
 const PREVIOUS_CHECKSUM: Range<usize> = PREVIOUS.end..56;
 const PREVIOUS_END: Range<usize> = PREVIOUS_CHECKSUM.end..64;
-const _: () = assert!(PREVIOUS_END.end + 8 == SEGMENT_HEADER_BYTES);
+const ORIGIN: Range<usize> = PREVIOUS_END.end..68;
+const _: () = assert!(ORIGIN.end + 4 == SEGMENT_HEADER_BYTES);
 
 impl FileHeader<SEGMENT_HEADER_BYTES> for SegmentHeader {
     const MAGIC: [u8; 8] = *b"\x89DWAL\r\n\x1a";
@@ -152,6 +163,7 @@ impl FileHeader<SEGMENT_HEADER_BYTES> for SegmentHeader {
             put(bytes, PREVIOUS_CHECKSUM, &previous.checksum.to_le_bytes());
             put(bytes, PREVIOUS_END, &previous.end.to_le_bytes());
         }
+        put(bytes, ORIGIN, &u32::from(self.origin == Origin::Truncation).to_le_bytes());
     }
 
     fn decode_own(common: Common, bytes: &[u8; SEGMENT_HEADER_BYTES]) -> Self {
@@ -167,6 +179,10 @@ impl FileHeader<SEGMENT_HEADER_BYTES> for SegmentHeader {
             first_id: get_u64(bytes, FIRST_ID),
             created_ms: get_u64(bytes, CREATED),
             previous: (previous.segment != 0).then_some(previous),
+            origin: match get_u32(bytes, ORIGIN) {
+                1 => Origin::Truncation,
+                _ => Origin::Sequence,
+            },
         }
     }
 }
@@ -205,13 +221,16 @@ pub(crate) struct CheckpointHeader {
     pub(crate) last_id: u64,
     pub(crate) tag: u32,
     pub(crate) chunk_bytes: u32,
+    /// The log's tail segment when the checkpoint was begun; 0 if unknown.
+    pub(crate) segment: u32,
 }
 
 pub(crate) const CHECKPOINT_HEADER_BYTES: usize = 48;
 const LAST_ID: Range<usize> = LOG_ID.end..32;
 const TAG: Range<usize> = LAST_ID.end..36;
 const CHUNK_BYTES: Range<usize> = TAG.end..40;
-const _: () = assert!(CHUNK_BYTES.end + 8 == CHECKPOINT_HEADER_BYTES);
+const TAIL_SEGMENT: Range<usize> = CHUNK_BYTES.end..44;
+const _: () = assert!(TAIL_SEGMENT.end + 4 == CHECKPOINT_HEADER_BYTES);
 
 impl FileHeader<CHECKPOINT_HEADER_BYTES> for CheckpointHeader {
     const MAGIC: [u8; 8] = *b"\x89DCKP\r\n\x1a";
@@ -224,6 +243,7 @@ impl FileHeader<CHECKPOINT_HEADER_BYTES> for CheckpointHeader {
         put(bytes, LAST_ID, &self.last_id.to_le_bytes());
         put(bytes, TAG, &self.tag.to_le_bytes());
         put(bytes, CHUNK_BYTES, &self.chunk_bytes.to_le_bytes());
+        put(bytes, TAIL_SEGMENT, &self.segment.to_le_bytes());
     }
 
     fn decode_own(common: Common, bytes: &[u8; CHECKPOINT_HEADER_BYTES]) -> Self {
@@ -232,6 +252,7 @@ impl FileHeader<CHECKPOINT_HEADER_BYTES> for CheckpointHeader {
             last_id: get_u64(bytes, LAST_ID),
             tag: get_u32(bytes, TAG),
             chunk_bytes: get_u32(bytes, CHUNK_BYTES),
+            segment: get_u32(bytes, TAIL_SEGMENT),
         }
     }
 }
@@ -254,6 +275,7 @@ mod tests {
             first_id: 77,
             created_ms: 5,
             previous: Some(Previous { segment: 30, end: 4096, checksum: 0xDEAD_BEEF }),
+            origin: Origin::Truncation,
         }
     }
 
@@ -262,8 +284,13 @@ mod tests {
         let crc = Crc::detect();
         let header = segment();
         assert_eq!(SegmentHeader::decode(crc, &header.encode(crc)), Decoded::Header(header));
-        let header =
-            CheckpointHeader { common: header.common, last_id: 9, tag: 4, chunk_bytes: 512 };
+        let header = CheckpointHeader {
+            common: header.common,
+            last_id: 9,
+            tag: 4,
+            chunk_bytes: 512,
+            segment: 3,
+        };
         assert_eq!(CheckpointHeader::decode(crc, &header.encode(crc)), Decoded::Header(header));
         let header = RecordLogHeader { common: header.common };
         assert_eq!(RecordLogHeader::decode(crc, &header.encode(crc)), Decoded::Header(header));
@@ -320,7 +347,7 @@ mod tests {
                 ("previous", PREVIOUS),
                 ("previous checksum", PREVIOUS_CHECKSUM),
                 ("previous end", PREVIOUS_END),
-                ("reserved", PREVIOUS_END.end..checksum.start),
+                ("origin", ORIGIN),
                 ("checksum", checksum),
             ],
         );
@@ -336,7 +363,7 @@ mod tests {
                 ("last id", LAST_ID),
                 ("tag", TAG),
                 ("chunk bytes", CHUNK_BYTES),
-                ("reserved", CHUNK_BYTES.end..checksum.start),
+                ("segment", TAIL_SEGMENT),
                 ("checksum", checksum),
             ],
         );

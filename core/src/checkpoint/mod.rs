@@ -13,7 +13,7 @@
 //! use durability_core::storage::{MemoryDirectory, Name};
 //! let dir = MemoryDirectory::new();
 //! let path = Name::new("STATE.CKP")?;
-//! let meta = CheckpointMeta { log_id: 7, last_id: EntryId::new(120), tag: 0 };
+//! let meta = CheckpointMeta { log_id: 7, last_id: EntryId::new(120), tag: 0, segment: 1 };
 //! let state = vec![("ada".to_string(), 36_u32), ("alan".to_string(), 41)];
 //! write_checkpoint(&dir, path, meta, CheckpointOptions::new(), &state)?;
 //!
@@ -50,6 +50,9 @@ pub struct CheckpointMeta {
     pub last_id: Option<EntryId>,
     /// The kind or schema of the state, chosen by the user.
     pub tag: u32,
+    /// The log's tail segment when the checkpoint was begun; 0 if unknown. With it, recovery sees that a later truncation took back
+    /// entries that the state includes.
+    pub segment: u32,
 }
 
 /// A checkpoint that is complete: written and durable, or read to its end.

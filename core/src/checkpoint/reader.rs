@@ -131,6 +131,7 @@ impl<D: Directory> CheckpointReader<D> {
                 log_id: header.common.log_id,
                 last_id: EntryId::new(header.last_id),
                 tag: header.tag,
+                segment: header.segment,
             },
             chunk_bytes_max: header.chunk_bytes,
             checkpoint_bytes_max: options.checkpoint_bytes_max,

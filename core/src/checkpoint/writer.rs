@@ -137,9 +137,8 @@ impl<D: Directory> CheckpointWriter<D> {
         let crc = Crc::detect();
         let chunk_bytes = u32::try_from(options.chunk_bytes).unwrap_or(u32::MAX);
         let common = Common { alignment: options.alignment, log_id: meta.log_id };
-        let header =
-            CheckpointHeader { common, last_id: number(meta.last_id), tag: meta.tag, chunk_bytes }
-                .encode(crc);
+        let (last_id, tag, segment) = (number(meta.last_id), meta.tag, meta.segment);
+        let header = CheckpointHeader { common, last_id, tag, chunk_bytes, segment }.encode(crc);
         let codec = Codec::new(crc, header_salt(&header), options.alignment);
         let frame_bytes = usize::try_from(codec.frame_bytes(chunk_bytes.into()));
         let buffer_bytes = frame_bytes.unwrap_or(usize::MAX).next_multiple_of(BUFFER_UNIT);

@@ -20,7 +20,7 @@ use crate::checkpoint::{CheckpointMeta, CheckpointOptions, CheckpointReader, Che
 use crate::error::{Corruption, CorruptionKind, Error};
 use crate::mode::ReadMode;
 use crate::storage::{Directory, FolderBuf, NameError};
-use crate::walog::{Hooks, ReplayReport, WalOptions, WalReader, WalWriter};
+use crate::walog::{Hooks, RawWalReader, ReplayReport, WalOptions, WalReader, WalWriter};
 
 use self::plan::{Candidate, Log, Refusal, plan};
 
@@ -107,7 +107,8 @@ pub struct RecoveryReport {
     pub checkpoint: Option<u32>,
     /// The last entry that this checkpoint includes.
     pub checkpoint_last_id: Option<EntryId>,
-    /// Newer checkpoints that could not be used: what a crash left unfinished, or damage. Nothing is missing because of them.
+    /// Newer checkpoints that could not be used: what a crash left unfinished, damage, or states that a truncation has taken back. Nothing is
+    /// missing because of them.
     pub skipped: Vec<u32>,
     /// The entries applied, and the torn tail, if the log has one or had one when its writer was opened.
     pub replay: ReplayReport,
@@ -122,6 +123,8 @@ pub struct RecoveryReport {
 ///
 /// # Errors
 /// - [`Error::Gap`]: entries are missing between the best checkpoint and the log, or there is none and the log does not begin at 1.
+/// - [`Error::CheckpointStale`]: a truncation took back entries that the checkpoint includes, and neither an older one nor the log alone can
+///   stand for it.
 /// - [`Error::CheckpointAhead`]: a checkpoint goes beyond the log; they do not belong together.
 /// - [`Error::StopBeforeCheckpoint`]: the state to stop at is older than every usable checkpoint, and the log does not reach back.
 /// - [`Error::Corrupt`]: damage to the log; to a checkpoint, if no older one or the log alone can stand for it; a checkpoint of another log.
@@ -189,12 +192,10 @@ where
     X: From<Error<D::Error>>,
 {
     let log = Log { first: wal.first_entry_id(), last: wal.last_entry_id() };
-    let log_id = Some(wal.raw().log_id());
     // The reader cannot see it any more: opening the writer has repaired it.
     let torn = wal.torn_tail().cloned();
     let reader = wal.reader()?;
-    let dir = *reader.raw().directory();
-    let base = begin(dir, options, log, log_id, initial, load)?;
+    let base = begin(reader.raw(), options, log, initial, load)?;
     let mut recovered = replay(reader, options.stop_at.or(log.last), base, apply)?;
     recovered.report.replay.torn = torn;
     Ok(recovered)
@@ -222,8 +223,7 @@ where
     let mut reader = WalReader::<E, &D>::open(&dir, wal)?.with_mode(ReadMode::BestEffort);
     let last = reader.scan_last_entry_id()?;
     let log = Log { first: reader.first_entry_id(), last };
-    let log_id = reader.raw().log_id();
-    let base = begin(&dir, options, log, log_id, initial, CheckpointReader::take)?;
+    let base = begin(reader.raw(), options, log, initial, CheckpointReader::take)?;
     // Without an end, so that a torn tail behind the last entry is met too.
     replay(reader, options.stop_at, base, apply)
 }
@@ -237,20 +237,19 @@ struct Base<S> {
 
 /// Looks at the checkpoints, plans, and loads the best one that is whole.
 fn begin<'d, S, D: Directory>(
-    dir: &'d D,
+    wal: &RawWalReader<&'d D>,
     options: &RecoverOptions,
     log: Log,
-    log_id: Option<u64>,
     initial: S,
     mut load: impl FnMut(&mut CheckpointReader<&'d D>) -> Result<S, Error<D::Error>>,
 ) -> Result<Base<S>, Error<D::Error>> {
     let folder = options.folder.clone()?;
-    let store = CheckpointStore::new(dir, folder.as_folder())?;
+    let store = CheckpointStore::new(*wal.directory(), folder.as_folder())?;
     let mut candidates = Vec::new();
     let mut report = RecoveryReport::default();
     let mut damage = None;
     for generation in store.list()?.into_iter().rev() {
-        match header(&store, generation, options, log_id) {
+        match header(&store, generation, options, wal) {
             Ok(meta) => candidates.push(Candidate { generation, last_id: meta.last_id }),
             // Older than a schema that is the right one: of no use, and no harm.
             Err(error @ Error::CheckpointTag { .. }) if !candidates.is_empty() => {
@@ -296,7 +295,11 @@ fn pass_over<E: crate::storage::StoreError>(
 ) -> Result<(), Error<E>> {
     let foreign =
         matches!(&error, Error::Corrupt(Corruption { kind: CorruptionKind::LogId { .. }, .. }));
-    if foreign || !matches!(error, Error::Corrupt(_) | Error::Unfinished { .. }) {
+    let passed = matches!(
+        error,
+        Error::Corrupt(_) | Error::Unfinished { .. } | Error::CheckpointStale { .. }
+    );
+    if foreign || !passed {
         return Err(error);
     }
     report.skipped.push(generation);
@@ -308,16 +311,22 @@ fn header<D: Directory>(
     store: &CheckpointStore<&D>,
     generation: u32,
     options: &RecoverOptions,
-    log_id: Option<u64>,
+    wal: &RawWalReader<&D>,
 ) -> Result<CheckpointMeta, Error<D::Error>> {
     let reader = store.open(generation, options.checkpoint)?;
     let meta = reader.meta();
-    if let Some(expected) = log_id
+    if let Some(expected) = wal.log_id()
         && meta.log_id != expected
     {
         let kind = CorruptionKind::LogId { expected, found: meta.log_id };
         let (file, entry_id) = (store.path(generation)?, meta.last_id);
         return Err(Corruption { file, offset: 0, entry_id, kind }.into());
+    }
+    if let Some(checkpoint) = meta.last_id
+        && meta.segment != 0
+        && wal.was_truncated(checkpoint, meta.segment)
+    {
+        return Err(Error::CheckpointStale { file: store.path(generation)?, checkpoint });
     }
     if meta.tag != options.tag {
         // What a crash left unfinished is no state of another schema.

@@ -147,6 +147,7 @@ fn the_checkpoint_is_what_the_writer_leaves_and_the_reader_reads() {
         log_id: block.number("log_id"),
         last_id: EntryId::new(block.number("last_id")),
         tag: block.number32("tag"),
+        segment: 0,
     };
     let chunk_bytes = block.number32("chunk_bytes");
     let options = CheckpointOptions::new().chunk_bytes(chunk_bytes);

@@ -2,8 +2,8 @@
 
 use crate::bytes::crc::Crc;
 use crate::bytes::header::{
-    CheckpointHeader, Common, Decoded, FileHeader as _, Previous, RecordLogHeader, SegmentHeader,
-    segment_salt,
+    CheckpointHeader, Common, Decoded, FileHeader as _, Origin, Previous, RecordLogHeader,
+    SegmentHeader, segment_salt,
 };
 
 use super::document::{Block, block, blocks_named};
@@ -40,6 +40,11 @@ fn segment_headers_are_the_ones_in_the_document() {
             first_id: block.number("first_id"),
             created_ms: block.number("created"),
             previous,
+            origin: if block.optional("origin").is_some() {
+                Origin::Truncation
+            } else {
+                Origin::Sequence
+            },
         };
         block.must_be(&header.encode(crc));
         assert_eq!(SegmentHeader::decode(crc, &block.bytes), Decoded::Header(header));
@@ -62,6 +67,7 @@ fn the_checkpoint_header_is_the_one_in_the_document() {
         last_id: block.number("last_id"),
         tag: block.number32("tag"),
         chunk_bytes: block.number32("chunk_bytes"),
+        segment: 0,
     };
     block.must_be(&header.encode(crc));
     assert_eq!(CheckpointHeader::decode(crc, &block.bytes), Decoded::Header(header));

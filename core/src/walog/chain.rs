@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::bytes::header::SegmentHeader;
+use crate::bytes::header::{Origin, SegmentHeader};
 use crate::error::CorruptionKind;
 
 /// A segment's file and what its first bytes are; `None` if they do not verify.
@@ -19,6 +19,7 @@ pub(crate) struct Segment {
     pub(crate) alignment: u32,
     pub(crate) first_id: u64,
     pub(crate) created_ms: u64,
+    pub(crate) origin: Origin,
     /// Where it ends, by its successor's word; `None` for the tail.
     pub(crate) sealed: Option<Sealed>,
 }
@@ -65,6 +66,7 @@ pub(crate) fn chain(observed: &[Observed], oldest: u32) -> Result<Vec<Segment>, 
             alignment: header.common.alignment,
             first_id: header.first_id,
             created_ms: header.created_ms,
+            origin: header.origin,
             sealed,
         });
         let Some(previous) = header.previous else { break };
@@ -121,6 +123,7 @@ mod tests {
             oldest: 1,
             first_id,
             created_ms: 0,
+            origin: Origin::Sequence,
             previous: (previous != 0).then_some(Previous {
                 segment: previous,
                 end: 100,

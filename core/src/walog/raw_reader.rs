@@ -7,6 +7,7 @@ use core::fmt;
 use core::ops::{Bound, RangeBounds};
 
 use crate::EntryId;
+use crate::bytes::header::Origin;
 use crate::error::Error;
 use crate::mode::ReadMode;
 use crate::storage::{Directory, NameBuf};
@@ -118,6 +119,12 @@ impl<D: Directory> RawWalReader<D> {
         let mut entries = self.range(ReadMode::BestEffort, first..)?;
         while entries.next()?.is_some() {}
         Ok(entries.report.last_id)
+    }
+
+    /// Whether a truncation after `segment` was begun took back entry `id`.
+    pub(crate) fn was_truncated(&self, id: EntryId, segment: u32) -> bool {
+        let cuts = self.chain.iter().filter(|begun| begun.origin == Origin::Truncation);
+        cuts.into_iter().any(|cut| cut.number > segment && cut.first_id <= id.get())
     }
 
     /// The id of the log; `None` if there is none.

@@ -235,6 +235,11 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         self.torn_tail.as_ref()
     }
 
+    /// The number of the tail segment.
+    pub fn tail_segment(&self) -> u32 {
+        self.chain.last().map_or(0, |segment| segment.number)
+    }
+
     /// The id that the log got when it was made.
     pub const fn log_id(&self) -> u64 {
         self.log_id

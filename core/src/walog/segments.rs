@@ -8,7 +8,9 @@ use crate::EntryId;
 use crate::bytes::control::Control;
 use crate::bytes::crc::Crc;
 use crate::bytes::frame::Codec;
-use crate::bytes::header::{Common, FileHeader as _, Previous, SegmentHeader, segment_salt};
+use crate::bytes::header::{
+    Common, FileHeader as _, Origin, Previous, SegmentHeader, segment_salt,
+};
 use crate::error::{Context as _, Error, Limit, Operation};
 use crate::file::frames::Cursor;
 use crate::file::sink::Sink;
@@ -112,7 +114,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             position: self.tail.position(),
             checksum: self.tail.checksum(),
         };
-        self.create_segment(first_id, oldest, previous)?;
+        self.create_segment(first_id, oldest, previous, Origin::Sequence)?;
         if let Some(index) = self.chain.len().checked_sub(2)
             && let Some(sealed) = self.chain.get_mut(index)
         {
@@ -131,6 +133,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         first_id: EntryId,
         oldest: u32,
         previous: Option<Previous>,
+        origin: Origin,
     ) -> Result<(), Error<D::Error>> {
         let number = self.next_number()?;
         let name = self.settings.segment_name(number)?;
@@ -144,6 +147,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             alignment: self.settings.alignment,
             first_id: first_id.get(),
             created_ms: self.hooks.now_ms(),
+            origin,
             sealed: None,
         };
         let header = SegmentHeader {
@@ -153,6 +157,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             first_id: segment.first_id,
             created_ms: segment.created_ms,
             previous,
+            origin,
         };
         let codec = self.codec_of(&segment);
         let mut sink = self.sink(file, name)?;
@@ -303,7 +308,8 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         keep: usize,
     ) -> Result<(), Error<D::Error>> {
         let kept = self.chain.get(..keep).unwrap_or_default().to_vec();
-        self.create_segment(first_id, oldest, previous)?;
+        let origin = if first_id < self.next_id { Origin::Truncation } else { Origin::Sequence };
+        self.create_segment(first_id, oldest, previous, origin)?;
         let tail = self.chain.last().copied();
         self.next_id = first_id;
         self.oldest = oldest;
