@@ -140,7 +140,6 @@ fn fill<D: Directory>(dir: D) -> Result<(), Error<D::Error>> {
 }
 
 #[test]
-#[ignore = "open: what has a segment's name and is no file blocks the next segment"]
 fn a_folder_or_a_link_with_the_name_of_a_segment_locks_nobody_out() {
     for link in [false, true] {
         let scratch = tempfile::tempdir().unwrap();
@@ -154,17 +153,6 @@ fn a_folder_or_a_link_with_the_name_of_a_segment_locks_nobody_out() {
         }
         fill(dir).unwrap_or_else(|error| panic!("link {link}: {error}"));
     }
-}
-
-#[test]
-#[ignore = "open: the system's lock is on the file, not on its name"]
-fn a_lock_whose_file_was_removed_still_excludes() {
-    let scratch = tempfile::tempdir().unwrap();
-    let dir = FsDirectory::new(scratch.path()).unwrap();
-    let wal = RawWalWriter::open(dir.clone(), small()).unwrap();
-    std::fs::remove_file(scratch.path().join("wal/LOCK")).unwrap();
-    assert!(matches!(RawWalWriter::open(dir, small()), Err(Error::Held { .. })));
-    drop(wal);
 }
 
 #[test]

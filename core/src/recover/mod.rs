@@ -203,7 +203,9 @@ where
 
 /// Recovers a state without the writer and its lock, from what can be read now.
 ///
-/// For a second process that only looks, and for tools: what it shows may not be durable yet, and a writer may go on meanwhile.
+/// For a second process that only looks, and for tools: what it shows may not be durable yet, and a writer may go on meanwhile. If that writer publishes
+/// or prunes just then, what was looked at first no longer fits what is looked at later: [`Error::Missing`], [`Error::CheckpointAhead`] or [`Error::Gap`] then
+/// mean "try again".
 ///
 /// # Errors
 /// As [`recover_with_wal`].

@@ -102,15 +102,6 @@ pub(crate) fn discover<D: Directory>(
         return Ok(Discovered { observed, ..Discovered::default() });
     };
     let log_id = header.common.log_id;
-    // A segment of another log is not dead: were it taken for the tail, all of this log would be, and would be deleted.
-    for seen in &observed {
-        if let Some(found) = seen.header.map(|header| header.common.log_id)
-            && found != log_id
-        {
-            let kind = CorruptionKind::LogId { expected: log_id, found };
-            return Err(damaged(settings, Broken { segment: seen.number, kind }));
-        }
-    }
     for seen in observed.iter().filter(|seen| seen.number > tail) {
         check_unfinished(dir, settings, log_id, seen.number, buffer)?;
     }

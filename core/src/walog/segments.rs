@@ -14,12 +14,15 @@ use crate::bytes::header::{
 use crate::error::{Context as _, Error, Limit, Operation};
 use crate::file::frames::Cursor;
 use crate::file::sink::Sink;
-use crate::storage::{Directory, StoreError as _};
+use crate::storage::{Directory, NameBuf, StoreError as _};
 
 use super::chain::{Sealed, Segment};
 use super::discover::{list, open_segment};
 use super::hooks::{Event, Hooks};
 use super::raw_writer::RawWalWriter;
+
+/// Names in a row that may be taken by what is no file before creating a segment gives up.
+const NAMES_TAKEN_MAX: u32 = 16;
 
 impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// The number of the next segment. No number is ever used twice.
@@ -76,7 +79,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     fn sink(
         &mut self,
         file: D::Appender,
-        name: crate::storage::NameBuf,
+        name: NameBuf,
     ) -> Result<Sink<D::Appender>, Error<D::Error>> {
         let buffer = self.tail.take_buffer();
         Sink::new(file, name, buffer, self.settings.buffer_bytes, self.settings.granule)
@@ -135,13 +138,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         previous: Option<Previous>,
         origin: Origin,
     ) -> Result<(), Error<D::Error>> {
-        let number = self.next_number()?;
-        let name = self.settings.segment_name(number)?;
-        let reserve = if self.settings.preallocate { self.settings.segment_bytes } else { 0 };
-        let file = self.dir.create(name.as_name(), reserve).on(Operation::Create, &name)?;
-        // crash: an empty file, which is an unfinished creation
-        self.highest = number;
-        let file = file.ok_or_else(|| Error::Exists { file: name.clone() })?;
+        let (number, file, name) = self.create_file()?; // crash: an empty file, which is an unfinished creation
         let segment = Segment {
             number,
             alignment: self.settings.alignment,
@@ -167,6 +164,25 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         self.chain.push(segment);
         self.hooks.on(Event::Rotated { segment: number });
         Ok(())
+    }
+
+    /// Creates the file of the next number whose name is free. What has a segment's name and is no file (a folder, a link) takes a
+    /// number away, and no more.
+    fn create_file(&mut self) -> Result<(u32, D::Appender, NameBuf), Error<D::Error>> {
+        let reserve = if self.settings.preallocate { self.settings.segment_bytes } else { 0 };
+        let mut tries = 0;
+        loop {
+            let number = self.next_number()?;
+            let name = self.settings.segment_name(number)?;
+            let file = self.dir.create(name.as_name(), reserve).on(Operation::Create, &name)?;
+            self.highest = number;
+            tries += 1;
+            match file {
+                Some(file) => return Ok((number, file, name)),
+                None if tries < NAMES_TAKEN_MAX => {}
+                None => return Err(Error::Exists { file: name }),
+            }
+        }
     }
 
     /// Whether a segment's file holds nothing of the log.

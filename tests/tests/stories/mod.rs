@@ -172,7 +172,7 @@ fn checkpoints(dir: &MemoryDirectory) {
     let store = CheckpointStore::new(dir, Folder::new("ckp").unwrap()).unwrap();
     for (last_id, bytes) in [(0, 0), (7, 10), (1 << 40, 1000)] {
         let meta =
-            CheckpointMeta { log_id: LOG_ID, last_id: EntryId::new(last_id), tag: 5, segment: 1 };
+            CheckpointMeta { log_id: LOG_ID, last_id: EntryId::new(last_id), tag: 5, segment: 0 };
         let (_, mut writer) = store.create(meta, options).unwrap();
         let state: Vec<u8> = (0..=u8::MAX).cycle().take(bytes).collect();
         writer.write_all(&state).unwrap();
