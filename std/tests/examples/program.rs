@@ -18,7 +18,7 @@ pub(crate) fn program(name: &str) -> Command {
     let profile = test.parent().and_then(Path::parent).expect("tests are in target/PROFILE/deps");
     let path = profile.join("examples").join(format!("{name}{}", env::consts::EXE_SUFFIX));
     BUILD.call_once(|| {
-        let names = ["crash_demo", "kv_store", "segment_index"];
+        let names = ["crash_demo", "kv_store", "quick_start", "segment_index"];
         if names.iter().any(|name| !is_fresh(&path.with_file_name(name))) {
             build(profile);
         }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::program::{root, run};
+use crate::program::{Done, program, root, run};
 
 /// The lines of the README's `sh` blocks.
 fn commands() -> Vec<String> {
@@ -62,6 +62,35 @@ fn the_small_examples_run_as_the_readme_has_them() {
         outputs.push(done.out);
     }
     assert!(outputs.contains(&"hello\n".to_owned()), "{outputs:?}");
+}
+
+#[test]
+fn the_first_example_is_the_one_that_runs_and_finds_what_its_last_run_left() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("```rust,no_run\n").unwrap();
+    let (shown, _) = rest.split_once("```").unwrap();
+    assert!(shown.lines().count() <= 15, "the quick start has grown");
+    let example = fs::read_to_string(root().join("std/examples/quick_start.rs")).unwrap();
+    let is_head =
+        |line: &&str| line.starts_with("//!") || line.starts_with("#![") || line.is_empty();
+    let code: Vec<&str> = example.lines().skip_while(is_head).collect();
+    assert_eq!(code, shown.lines().collect::<Vec<_>>());
+
+    let scratch = tempfile::tempdir().unwrap();
+    for (run, expected) in [
+        "durable through entry Some(1)\n1: paid 12.50\n",
+        "durable through entry Some(2)\n1: paid 12.50\n2: paid 12.50\n",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut quick_start = program("quick_start");
+        for variable in ["TMPDIR", "TMP", "TEMP"] {
+            quick_start.env(variable, scratch.path());
+        }
+        let done = Done::of(&quick_start.output().unwrap());
+        assert_eq!((done.code, done.out.as_str()), (Some(0), expected), "run {run}: {done:?}");
+    }
 }
 
 /// What the crash demonstration and CONTRIBUTING.md call the tests of power loss.
