@@ -96,18 +96,18 @@ fn a_second_writer_is_told_who_has_the_lock_and_a_look_needs_none() {
 #[test]
 fn a_checkpoint_takes_the_place_of_old_segments_and_a_torn_tail_is_reported_once() {
     let (_scratch, dir) = scratch();
-    let value = "x".repeat(400);
+    let value = "x".repeat(800);
     let mut expected = BTreeMap::new();
-    for number in 0..70 {
+    for number in 0..36 {
         let key = format!("key {}", number % 10);
         let value = format!("{number} {value}");
         set(&dir, &key, &value);
         expected.insert(key, value);
     }
     let before = stats(&dir);
-    assert_eq!(before["checkpoint"], "generation 1, up to entry 64");
-    assert_eq!(before["last id"], "70");
-    assert!(before["entries"].parse::<u64>().unwrap() < 70, "{before:?}");
+    assert_eq!(before["checkpoint"], "generation 1, up to entry 32");
+    assert_eq!(before["last id"], "36");
+    assert!(before["entries"].parse::<u64>().unwrap() < 36, "{before:?}");
 
     let tail = fs::read_dir(dir.join("wal")).unwrap().map(|entry| entry.unwrap().path());
     let tail = tail.filter(|path| path.extension().is_some_and(|wal| wal == "WAL")).max().unwrap();
@@ -124,7 +124,7 @@ fn every_acknowledged_set_survives_kills_of_the_sets_after_it() {
     let mut expected = BTreeMap::new();
     set(&dir, "key 0", "0");
     expected.insert("key 0".to_owned(), "0".to_owned());
-    for round in 1..=20 {
+    for round in 1..=12 {
         let key = format!("key {}", round % 7);
         let mut command = program("kv_store");
         command.arg(&dir).args(["set", &key, &format!("killed in round {round}")]);
