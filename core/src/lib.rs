@@ -1,4 +1,49 @@
-//! Crash-consistent persistence primitives for `no_std`.
+//! The crash-consistency layer whose promise you can check: a record log, a typed write-ahead log, checkpoints, publishing and recovery, for
+//! `no_std` with `alloc`.
+//!
+//! ```
+//! use durability_core::storage::MemoryDirectory;
+//! use durability_core::walog::{WalOptions, WalWriter};
+//!
+//! let dir = MemoryDirectory::new(); // or your own: a flash chip, a card, a drive
+//! let mut wal = WalWriter::open(dir, WalOptions::new())?; // recovers, whatever the last run left
+//! let id = wal.append(&(21.5_f32, "degrees"))?;
+//! let durable = wal.flush_and_sync()?; // survives power loss from here on
+//! assert_eq!(durable.through(), Some(id));
+//! wal.close()?;
+//! # Ok::<(), durability_core::Error<durability_core::storage::MemoryError>>(())
+//! ```
+//!
+//! # What is in it
+//!
+//! | module | for |
+//! |---|---|
+//! | [`walog`] | [`WalWriter`](walog::WalWriter), [`WalReader`](walog::WalReader): typed entries (any serde type) or raw bytes, batches, rotation by size and age, flush policies, truncation of prefix and suffix, replay from any id, hooks |
+//! | [`checkpoint`] | streamed, checksummed, deterministic snapshot files, typed or raw |
+//! | [`publish`] | [`CheckpointPublisher`](publish::CheckpointPublisher): log durable, checkpoint durable, marker durable, and only then the covered segments go |
+//! | [`recover`] | [`recover_with_wal`](recover::recover_with_wal) for any checkpoint and entry type, stop at an id; [`RecoveryManager`](recover::RecoveryManager) for segment-based indexes |
+//! | [`recordlog`] | one append-only file of records |
+//! | [`storage`] | [`Directory`](storage::Directory), the port to whatever keeps bytes, and its contract; [`MemoryDirectory`](storage::MemoryDirectory); atomic writes and renames |
+//!
+//! On a host, take the crate `durability`: it is all of this, with a directory of real files and its lock. Elsewhere, implement
+//! [`Directory`](storage::Directory); the conformance suite of `durability-testkit` tells whether it keeps the contract.
+//!
+//! Three words for how safe an entry is: *appended* is buffered; *flushed* survives the end of the process; *synced* survives power loss, and is what
+//! [`Durable`] proves. After a failed write, flush or sync the writer is poisoned: opening the log again is the way on.
+//!
+//! # What it is not
+//!
+//! Not a database, not a server, not replicated, not encrypted. One writer at a time. It detects rotten bits and does not repair them. It cannot help
+//! against media that lie about a flush.
+//!
+//! # Features
+//!
+//! None: there is nothing to switch on or off. An allocator is needed; an operating system, threads and a clock are not.
+//!
+//! # More
+//!
+//! `GUARANTEES.md` in this package says what is promised, under which assumptions, and which tests hold it; `FORMAT.md` documents every byte. The types of
+//! [`embedded_io`] are part of this interface, so the crate is re-exported.
 #![no_std]
 #![deny(unsafe_code)] // one exception, with its proof: bytes/crc/hardware.rs
 

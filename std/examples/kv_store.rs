@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 const USAGE: &str = "usage: kv_store DIR set KEY VALUE | get KEY | delete KEY | list | stats";
 
 /// A checkpoint is published once that many entries have come after the last one: no start has to replay more.
-const CHECKPOINT_ENTRIES: u64 = 64;
+const CHECKPOINT_ENTRIES: u64 = 32;
 
 /// 1. What goes into the log: one entry for each change. Variants may be added at the end, never reordered.
 #[derive(Debug, Serialize, Deserialize)]
