@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::storage::{ReadFile, StoreError};
 
 use super::frames::{Bad, Cursor, Frames};
+use super::gap::Gap;
 use super::search::{STRIDE, blank_leap, may_follow};
 
 /// Bytes in the payload of a resume frame.
@@ -38,6 +39,8 @@ pub(crate) enum InPlace {
     End {
         /// Behind the last byte that is not room: the bad frame's offset if there is none.
         written_end: u64,
+        /// What to fill the file with up to the next multiple of the alignment.
+        fill: u8,
     },
 }
 
@@ -81,6 +84,8 @@ where
             damaged: false,
             budget: self.len()?,
         };
+        let mut gap = Gap::new(self.codec(), self.len()?);
+        self.cross_out(bad.offset, &mut gap)?;
         let mut offset = bad.offset.saturating_add(step);
         loop {
             let codec = self.codec();
@@ -89,13 +94,16 @@ where
                 return Ok(InPlace::Damaged);
             }
             if bytes.is_empty() {
-                return Ok(InPlace::End { written_end: self.written_end(bad.offset)? });
+                let written_end = self.written_end(bad.offset)?;
+                return Ok(InPlace::End { written_end, fill: gap.fill() });
             }
             if is_blank(bytes.get(..STRIDE).unwrap_or(bytes)) {
                 offset = offset.saturating_add(blank_leap(step));
                 continue;
             }
-            let Some(header) = plausible(codec, bytes, offset, &place) else {
+            let header = plausible(codec, bytes, offset, &place);
+            self.cross_out(offset, &mut gap)?;
+            let Some(header) = header else {
                 offset = offset.saturating_add(step);
                 continue;
             };
@@ -158,8 +166,8 @@ where
         header: &Header,
         budget: &mut u64,
     ) -> Result<bool, Error<R::Error>> {
-        let mut left = u64::from(header.payload_bytes);
-        let mut at = offset.saturating_add(HEADER_BYTES as u64);
+        let left = u64::from(header.payload_bytes);
+        let at = offset.saturating_add(HEADER_BYTES as u64);
         if at.saturating_add(left) > self.len()? {
             return Ok(false);
         }
@@ -167,23 +175,32 @@ where
             // Only a file made for it gets here; an error is safer than a shorter log.
             return Ok(true);
         };
+        let whole = self.checksum(header.checksum, at, left)? == header.payload_checksum;
+        if !whole {
+            *budget = rest;
+        }
+        Ok(whole)
+    }
+
+    /// The checksum of bytes that the file has, read in pieces.
+    pub(super) fn checksum(
+        &mut self,
+        mut checksum: u32,
+        mut at: u64,
+        mut left: u64,
+    ) -> Result<u32, Error<R::Error>> {
         let crc = self.codec().crc();
-        let mut checksum = header.checksum;
         while left > 0 {
             let bytes = self.at(at, 1)?;
             let count = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
             if count == 0 {
-                return Ok(false);
+                break;
             }
             checksum = crc.update(checksum, bytes.get(..count).unwrap_or_default());
             at = at.saturating_add(count as u64);
             left = left.saturating_sub(count as u64);
         }
-        let whole = checksum == header.payload_checksum;
-        if !whole {
-            *budget = rest;
-        }
-        Ok(whole)
+        Ok(checksum)
     }
 }
 
