@@ -143,7 +143,6 @@ impl Frames {
             word,
             position,
             payload: at + HEAD..end,
-            cut: payload.is_none(),
             whole: payload.is_some_and(|payload| crc32c(checksum, payload) == u32_at(checked, 12)),
             end: end.next_multiple_of(self.align),
         };
@@ -158,8 +157,6 @@ pub(crate) struct Head {
     word: u32,
     pub(crate) position: u32,
     pub(crate) payload: std::ops::Range<usize>,
-    /// The file ends before the payload does.
-    pub(crate) cut: bool,
     pub(crate) whole: bool,
     pub(crate) end: usize,
 }
@@ -208,7 +205,7 @@ pub(crate) fn tail(
             Some(head) if head.position != position + head.entries() => {
                 return (entries, End::Damaged(at));
             }
-            Some(head) if !head.cut && head.payload.len() > record_bytes_max => {
+            Some(head) if head.whole && head.payload.len() > record_bytes_max => {
                 return (entries, End::TooLong);
             }
             Some(head) if head.whole => head.clone(),

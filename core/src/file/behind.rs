@@ -181,27 +181,6 @@ where
         }
         Ok(whole)
     }
-
-    /// The checksum of bytes that the file has, read in pieces.
-    pub(super) fn checksum(
-        &mut self,
-        mut checksum: u32,
-        mut at: u64,
-        mut left: u64,
-    ) -> Result<u32, Error<R::Error>> {
-        let crc = self.codec().crc();
-        while left > 0 {
-            let bytes = self.at(at, 1)?;
-            let count = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-            if count == 0 {
-                break;
-            }
-            checksum = crc.update(checksum, bytes.get(..count).unwrap_or_default());
-            at = at.saturating_add(count as u64);
-            left = left.saturating_sub(count as u64);
-        }
-        Ok(checksum)
-    }
 }
 
 fn plausible(codec: Codec, bytes: &[u8], offset: u64, place: &Place) -> Option<Header> {
