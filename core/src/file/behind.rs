@@ -151,35 +151,43 @@ where
             {
                 return Ok(Candidate::Resume);
             }
-        } else if offset < place.covered && !self.is_whole(offset, header, &mut place.budget)? {
+        }
+        let whole = if resume_like {
+            Some(true)
+        } else if offset < place.covered {
+            self.is_whole(offset, header, &mut place.budget)?
+        } else {
+            None
+        };
+        if whole == Some(false) {
             return Ok(Candidate::Nothing);
         }
         place.damaged |= header.flags.synced;
-        let whole = resume_like || offset < place.covered;
-        Ok(if whole { Candidate::Frame } else { Candidate::Header })
+        Ok(if whole == Some(true) { Candidate::Frame } else { Candidate::Header })
     }
 
-    /// Whether a payload verifies; it is read in pieces, however long it is.
+    /// Whether a payload verifies; it is read in pieces, however long it is. `None` if too many were read in vain.
     fn is_whole(
         &mut self,
         offset: u64,
         header: &Header,
         budget: &mut u64,
-    ) -> Result<bool, Error<R::Error>> {
+    ) -> Result<Option<bool>, Error<R::Error>> {
         let left = u64::from(header.payload_bytes);
         let at = offset.saturating_add(HEADER_BYTES as u64);
         if at.saturating_add(left) > self.len()? {
-            return Ok(false);
+            return Ok(Some(false));
         }
         let Some(rest) = budget.checked_sub(left) else {
-            // Only a file made for it gets here; an error is safer than a shorter log.
-            return Ok(true);
+            // Only a file made for it gets here. A synced header counts as proof then, since an error is safer than a shorter log; but nothing
+            // is passed over on the word of a header.
+            return Ok(None);
         };
         let whole = self.checksum(header.checksum, at, left)? == header.payload_checksum;
         if !whole {
             *budget = rest;
         }
-        Ok(whole)
+        Ok(Some(whole))
     }
 }
 
