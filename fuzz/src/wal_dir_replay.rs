@@ -165,7 +165,11 @@ fn re_encode(dir: &MemoryDirectory, entries: &[Entry], damaged: bool) {
 fn writing(dir: &MemoryDirectory, entries: &[Entry], end: Option<&Failure>) {
     let dir = copy(dir);
     let before = contents(&dir);
-    let opened = bounded(2 * READ_MEMORY_MAX, || RawWalWriter::open(dir.clone(), reading()));
+    // The directory is in memory, too, and may have to move a file.
+    let file_bytes_max = before.values().map(Vec::len).max().unwrap_or(0);
+    let opened = bounded(2 * READ_MEMORY_MAX + 4 * file_bytes_max, || {
+        RawWalWriter::open(dir.clone(), reading())
+    });
     let mut wal = match opened {
         Ok(wal) => wal,
         Err(error) => {
