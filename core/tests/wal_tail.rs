@@ -67,3 +67,28 @@ fn every_byte_of_a_torn_tail_is_seen_at_every_alignment() {
         }
     }
 }
+
+/// A torn record says how long it was to be, and nothing holds the reader to that.
+#[test]
+fn a_torn_record_above_the_limit_is_a_torn_tail() {
+    let dir = MemoryDirectory::new();
+    let name = Name::new(SEGMENT).unwrap();
+    let mut wal = RawWalWriter::new(dir.clone(), options(4)).unwrap();
+    wal.append(b"one").unwrap();
+    wal.append(&[7; 5000]).unwrap();
+    drop(wal);
+    let whole = dir.contents(name).unwrap();
+    let small = || options(4).record_bytes_max(1000).buffer_bytes(256).read_bytes(256);
+    let opened = RawWalWriter::open(dir.clone(), small());
+    assert!(matches!(opened, Err(Error::Limit { found: 5000, limit: 1000, .. })));
+    for zeros in [0, 6000] {
+        let torn = MemoryDirectory::new();
+        let mut bytes = whole[..whole.len() - 1000].to_vec();
+        bytes.resize(bytes.len() + zeros, 0);
+        torn.put(name, bytes);
+        let mut wal = RawWalWriter::open(torn.clone(), small()).unwrap();
+        assert_eq!(wal.append(b"two").unwrap(), 2);
+        wal.close().unwrap();
+        assert_eq!(count(&torn), 2);
+    }
+}

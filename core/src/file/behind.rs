@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::storage::{ReadFile, StoreError};
 
 use super::frames::{Bad, Cursor, Frames};
+use super::gap::Gap;
 use super::search::{STRIDE, blank_leap, may_follow};
 
 /// Bytes in the payload of a resume frame.
@@ -38,6 +39,8 @@ pub(crate) enum InPlace {
     End {
         /// Behind the last byte that is not room: the bad frame's offset if there is none.
         written_end: u64,
+        /// What to fill the file with up to the next multiple of the alignment.
+        fill: u8,
     },
 }
 
@@ -81,6 +84,8 @@ where
             damaged: false,
             budget: self.len()?,
         };
+        let mut gap = Gap::new(self.codec(), self.len()?);
+        self.cross_out(bad.offset, &mut gap)?;
         let mut offset = bad.offset.saturating_add(step);
         loop {
             let codec = self.codec();
@@ -89,13 +94,16 @@ where
                 return Ok(InPlace::Damaged);
             }
             if bytes.is_empty() {
-                return Ok(InPlace::End { written_end: self.written_end(bad.offset)? });
+                let written_end = self.written_end(bad.offset)?;
+                return Ok(InPlace::End { written_end, fill: gap.fill() });
             }
             if is_blank(bytes.get(..STRIDE).unwrap_or(bytes)) {
                 offset = offset.saturating_add(blank_leap(step));
                 continue;
             }
-            let Some(header) = plausible(codec, bytes, offset, &place) else {
+            let header = plausible(codec, bytes, offset, &place);
+            self.cross_out(offset, &mut gap)?;
+            let Some(header) = header else {
                 offset = offset.saturating_add(step);
                 continue;
             };
@@ -143,47 +151,43 @@ where
             {
                 return Ok(Candidate::Resume);
             }
-        } else if offset < place.covered && !self.is_whole(offset, header, &mut place.budget)? {
+        }
+        let whole = if resume_like {
+            Some(true)
+        } else if offset < place.covered {
+            self.is_whole(offset, header, &mut place.budget)?
+        } else {
+            None
+        };
+        if whole == Some(false) {
             return Ok(Candidate::Nothing);
         }
         place.damaged |= header.flags.synced;
-        let whole = resume_like || offset < place.covered;
-        Ok(if whole { Candidate::Frame } else { Candidate::Header })
+        Ok(if whole == Some(true) { Candidate::Frame } else { Candidate::Header })
     }
 
-    /// Whether a payload verifies; it is read in pieces, however long it is.
+    /// Whether a payload verifies; it is read in pieces, however long it is. `None` if too many were read in vain.
     fn is_whole(
         &mut self,
         offset: u64,
         header: &Header,
         budget: &mut u64,
-    ) -> Result<bool, Error<R::Error>> {
-        let mut left = u64::from(header.payload_bytes);
-        let mut at = offset.saturating_add(HEADER_BYTES as u64);
+    ) -> Result<Option<bool>, Error<R::Error>> {
+        let left = u64::from(header.payload_bytes);
+        let at = offset.saturating_add(HEADER_BYTES as u64);
         if at.saturating_add(left) > self.len()? {
-            return Ok(false);
+            return Ok(Some(false));
         }
         let Some(rest) = budget.checked_sub(left) else {
-            // Only a file made for it gets here; an error is safer than a shorter log.
-            return Ok(true);
+            // Only a file made for it gets here. A synced header counts as proof then, since an error is safer than a shorter log; but nothing
+            // is passed over on the word of a header.
+            return Ok(None);
         };
-        let crc = self.codec().crc();
-        let mut checksum = header.checksum;
-        while left > 0 {
-            let bytes = self.at(at, 1)?;
-            let count = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-            if count == 0 {
-                return Ok(false);
-            }
-            checksum = crc.update(checksum, bytes.get(..count).unwrap_or_default());
-            at = at.saturating_add(count as u64);
-            left = left.saturating_sub(count as u64);
-        }
-        let whole = checksum == header.payload_checksum;
+        let whole = self.checksum(header.checksum, at, left)? == header.payload_checksum;
         if !whole {
             *budget = rest;
         }
-        Ok(whole)
+        Ok(Some(whole))
     }
 }
 

@@ -167,14 +167,10 @@ where
             Err(kind) => return Ok(Next::Bad(Bad { offset, kind, search_from: offset })),
         };
         let payload_end = HEADER_BYTES.saturating_add(header.payload_bytes as usize);
-        if held_bytes < payload_end
+        if (held_bytes < payload_end || header.payload_bytes > self.record_bytes_max)
             && let Some(bad) = self.load(&header)?
         {
             return Ok(Next::Bad(bad));
-        }
-        if header.payload_bytes > self.record_bytes_max {
-            let (found, limit) = (header.payload_bytes.into(), self.record_bytes_max.into());
-            return Err(Error::Limit { what: Limit::RecordBytes, found, limit });
         }
         let frame_end = offset.saturating_add(codec.frame_bytes(header.payload_bytes.into()));
         let payload_at = offset.wrapping_add(HEADER_BYTES as u64);
@@ -194,22 +190,47 @@ where
         Ok(Next::Frame(Frame { offset, flags: header.flags, position: header.position, payload }))
     }
 
+    /// The checksum of bytes that the file has, read in pieces.
+    pub(super) fn checksum(
+        &mut self,
+        mut checksum: u32,
+        mut at: u64,
+        mut left: u64,
+    ) -> Result<u32, Error<R::Error>> {
+        let crc = self.codec().crc();
+        while left > 0 {
+            let bytes = self.at(at, 1)?;
+            let count = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+            if count == 0 {
+                break;
+            }
+            checksum = crc.update(checksum, bytes.get(..count).unwrap_or_default());
+            at = at.saturating_add(count as u64);
+            left = left.saturating_sub(count as u64);
+        }
+        Ok(checksum)
+    }
+
     /// Brings a payload into the window that is not there yet; a verdict if the file ends before it does.
     #[cold]
     fn load(&mut self, header: &Header) -> Result<Option<Bad>, Error<R::Error>> {
         let offset = self.cursor.offset;
         let payload_bytes = u64::from(header.payload_bytes);
-        let payload_end = offset.saturating_add(HEADER_BYTES as u64).saturating_add(payload_bytes);
-        let cut = Bad {
-            offset,
-            kind: BadKind::Cut,
-            search_from: offset.saturating_add(self.codec.frame_bytes(payload_bytes)),
-        };
+        let payload_at = offset.saturating_add(HEADER_BYTES as u64);
+        let payload_end = payload_at.saturating_add(payload_bytes);
+        let search_from = offset.saturating_add(self.codec.frame_bytes(payload_bytes));
+        let cut = Bad { offset, kind: BadKind::Cut, search_from };
         // Before any allocation: the file has these bytes, and the limit allows them.
         if payload_end > self.window.len()? {
             return Ok(Some(cut));
         }
         if header.payload_bytes > self.record_bytes_max {
+            // A torn record is the end of the log or dead, however long it was to be. Only a whole one is too long.
+            let found = self.checksum(header.checksum, payload_at, payload_bytes)?;
+            if found != header.payload_checksum {
+                let kind = BadKind::Payload { expected: header.payload_checksum, found };
+                return Ok(Some(Bad { offset, kind, search_from }));
+            }
             let limit = u64::from(self.record_bytes_max);
             return Err(Error::Limit { what: Limit::RecordBytes, found: payload_bytes, limit });
         }

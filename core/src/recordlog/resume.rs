@@ -71,8 +71,9 @@ pub(super) fn create<D: Directory>(
     let mut sink = new_sink(file, name, options)?;
     sink.put(&header)?;
     // Only whole granules now, not up to the first frame: behind an unfinished header there must be nothing.
-    zeros_up_to(
+    fill_up_to(
         &mut sink,
+        0,
         (RECORD_LOG_HEADER_BYTES as u64).next_multiple_of(options.granule.into()),
     )?;
     sink.sync()?; // crash: no file, or an unfinished creation
@@ -181,7 +182,9 @@ fn reopen<D: Directory>(
         return Ok(None);
     };
     let mut sink = new_sink(file, name.clone(), options)?;
-    zeros_up_to(&mut sink, next)?;
+    // A whole last frame lacks its padding, which is zeros.
+    let with = if end.torn_bytes() > 0 { end.fill } else { 0 };
+    fill_up_to(&mut sink, with, next)?;
     Ok(Some(sink))
 }
 
@@ -218,12 +221,12 @@ where
     Sink::new(file, name, alloc::vec::Vec::new(), options.buffer_bytes, options.granule)
 }
 
-fn zeros_up_to<A>(sink: &mut Sink<A>, offset: u64) -> Result<(), Error<A::Error>>
+fn fill_up_to<A>(sink: &mut Sink<A>, fill: u8, offset: u64) -> Result<(), Error<A::Error>>
 where
     A: AppendFile,
     A::Error: StoreError,
 {
     let count = offset.saturating_sub(sink.offset());
     // Less than one alignment: the start of the file, and everything cut, is a multiple of the granule.
-    sink.put([0; 512].get(..usize::try_from(count).unwrap_or(0)).unwrap_or_default())
+    sink.put([fill; 512].get(..usize::try_from(count).unwrap_or(0)).unwrap_or_default())
 }

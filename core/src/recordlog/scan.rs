@@ -59,11 +59,14 @@ pub(super) struct Place {
 
 /// The end of a log.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "where the log ends, and where its bytes do")]
 pub(super) struct End {
     /// Where the next frame would begin.
     pub(super) offset: u64,
     /// Behind the last byte that is not room: beyond `offset` if the tail is torn.
     pub(super) written_end: u64,
+    /// What to fill the file with up to the next multiple of the alignment.
+    pub(super) fill: u8,
 }
 
 impl End {
@@ -175,8 +178,8 @@ where
                             continue;
                         }
                         InPlace::Damaged => return Err(bad.error(self.frames.name(), next_id)),
-                        InPlace::End { written_end } => {
-                            return Ok(Step::End(End { offset: bad.offset, written_end }));
+                        InPlace::End { written_end, fill } => {
+                            return Ok(Step::End(End { offset: bad.offset, written_end, fill }));
                         }
                     }
                 }
