@@ -153,7 +153,8 @@ pub trait Directory {
     /// Creates a file, and missing folders above it; `None` if the name is taken.
     ///
     /// `reserve` asks for that many bytes of room to be made ready, so that appending within it allocates nothing:
-    /// blocks written with zeros on a file system, erased ones on flash. It is a wish; a backend may do nothing.
+    /// blocks written with zeros on a file system, erased ones on flash. It is a wish; a backend may do nothing, and makes the file all the same
+    /// where there is not that much room.
     /// The reserved room must read as zeros, as `0xFF`, or as absent. It may not read as anything older.
     ///
     /// **Durability.** Neither the name nor anything written is durable before `sync_data` *and*

@@ -50,7 +50,8 @@ pub(crate) fn list<D: Directory>(
     let mut numbers = Vec::new();
     let mut count = 0_u64;
     let mut no_memory = false;
-    let limit = u64::from(settings.segments_max);
+    // Crashes may have left more than appending makes: a repair is one more segment.
+    let limit = u64::from(settings.segments_max).saturating_mul(2).saturating_add(1024);
     let listed = dir.list(settings.folder(), &mut |file| {
         if let Some(number) = parse(file, EXTENSION) {
             count = count.saturating_add(1);

@@ -105,8 +105,9 @@ impl WalOptions {
         self
     }
 
-    /// The most segments that may exist at a time: 65,536 by default, from 1. It bounds the memory of opening, about
-    /// 80 bytes for each.
+    /// The most segments that appending makes: 65,536 by default, from 1. Beyond it an append is
+    /// [`Error::Limit`](crate::Error::Limit) without effect until some are pruned. A repair after a crash, or a truncation, may make one more
+    /// all the same; opening takes up to twice as many and 1,024. It bounds the memory of opening, about 80 bytes for each.
     #[must_use]
     pub fn segments_max(mut self, count: u32) -> Self {
         self.segments_max = count;

@@ -255,8 +255,8 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// poisoned.
     ///
     /// # Errors
-    /// [`Error::Limit`] for a record that is too large, without effect; [`Error::Poisoned`]; what the directory reports if the buffer had
-    /// to be written out or the segment rotated.
+    /// [`Error::Limit`] for a record that is too large, or one segment too many, without effect; [`Error::Poisoned`]; what the directory
+    /// reports if the buffer had to be written out or the segment rotated.
     #[inline]
     pub fn append(&mut self, payload: &[u8]) -> Result<EntryId, Error<D::Error>> {
         let payload_bytes = self.check_record(payload.len() as u64)?;
@@ -446,6 +446,9 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
 
     #[cold]
     fn make_room_slowly(&mut self, bytes: u64) -> Result<(), Error<D::Error>> {
+        if self.tail_is_final() {
+            self.check_segments()?;
+        }
         self.open_tail()?;
         let end = self.tail.offset().saturating_add(bytes);
         let position = u64::from(self.tail.position()).saturating_add(bytes / HEADER_BYTES as u64);
@@ -456,6 +459,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             .is_some_and(|age| self.hooks.now_ms().saturating_sub(created) >= age);
         let full = end > self.settings.segment_bytes || position > u64::from(u32::MAX - 1);
         if (full || old) && self.tail.position() > 0 || end > self.settings.file_bytes_max {
+            self.check_segments()?;
             self.rotate()?;
         }
         Ok(())

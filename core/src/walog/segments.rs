@@ -29,6 +29,27 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         })
     }
 
+    /// Whether appending may begin one more segment. Repairs and truncations are not asked: a crash must not lock out, and pruning must
+    /// be possible.
+    ///
+    /// Called before anything is done, so the writer is none the worse for it.
+    pub(super) fn check_segments(&mut self) -> Result<(), Error<D::Error>> {
+        let limit = u64::from(self.settings.segments_max);
+        let found = self.chain.len() as u64 + 1;
+        if found > limit {
+            self.poisoned = false;
+            return Err(Error::Limit { what: Limit::Segments, found, limit });
+        }
+        Ok(())
+    }
+
+    /// Whether there is no going on in the tail's file.
+    pub(super) fn tail_is_final(&self) -> bool {
+        let same = |segment: &Segment| segment.alignment == self.settings.alignment;
+        let reopen = self.settings.reopen && !self.tail.is_short();
+        !self.tail.is_open() && !(reopen && self.chain.last().is_some_and(same))
+    }
+
     /// Opens the tail's file for appending, or begins a new segment where the directory cannot.
     pub(super) fn open_tail(&mut self) -> Result<(), Error<D::Error>> {
         if self.tail.is_open() {
@@ -37,8 +58,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let Some(segment) = self.chain.last().copied() else {
             return self.begin_segment(self.next_id, self.oldest);
         };
-        let reopen = self.settings.reopen && !self.tail.is_short();
-        if !reopen || segment.alignment != self.settings.alignment {
+        if self.tail_is_final() {
             return self.begin_segment(self.next_id, self.oldest);
         }
         let name = self.settings.segment_name(segment.number)?;
@@ -117,11 +137,6 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         previous: Option<Previous>,
     ) -> Result<(), Error<D::Error>> {
         let number = self.next_number()?;
-        let limit = u64::from(self.settings.segments_max);
-        let found = self.chain.len() as u64 + 1;
-        if found > limit {
-            return Err(Error::Limit { what: Limit::Segments, found, limit });
-        }
         let name = self.settings.segment_name(number)?;
         let reserve = if self.settings.preallocate { self.settings.segment_bytes } else { 0 };
         let file = self.dir.create(name.as_name(), reserve).on(Operation::Create, &name)?;
