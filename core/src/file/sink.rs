@@ -30,7 +30,8 @@ where
     A: AppendFile,
     A::Error: StoreError,
 {
-    /// `buffer` is reused as it is, or grown to `buffer_bytes`, a multiple of the greatest granule.
+    /// `buffer` is memory to reuse. It gets `buffer_bytes`, a multiple of the greatest granule, whatever it had: a full buffer goes out as
+    /// it is, and must be whole granules.
     pub(crate) fn new(
         file: A,
         name: NameBuf,
@@ -39,6 +40,8 @@ where
         granule: u32,
     ) -> Result<Self, Error<A::Error>> {
         grow(&mut buffer, buffer_bytes)?;
+        buffer.truncate(buffer_bytes);
+        buffer.shrink_to_fit();
         let (base, granule) = (file.position(), granule as usize);
         Ok(Self { file, name, base, buffer, filled: 0, granule, poisoned: false })
     }

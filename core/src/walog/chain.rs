@@ -48,12 +48,17 @@ pub(crate) fn chain(observed: &[Observed], oldest: u32) -> Result<Vec<Segment>, 
     let mut chain = Vec::new();
     let Some((mut number, mut header)) = tail(observed) else { return Ok(chain) };
     let (tail_number, log_id) = (number, header.common.log_id);
-    // A stray segment of another log could make all others look dead. Nothing may be built, or deleted, on such ground.
-    for (seen, header) in observed.iter().filter_map(|seen| Some((seen, seen.header?))) {
-        if header.common.log_id != log_id {
-            let kind = CorruptionKind::LogId { expected: log_id, found: header.common.log_id };
-            return Err(Broken { segment: seen.number, kind });
-        }
+    // A stray segment of another log could make all others look dead, and one under another name is missing in its place. Nothing may be
+    // built, or deleted, on such ground.
+    for (number, header) in observed.iter().filter_map(|seen| Some((seen.number, seen.header?))) {
+        let kind = if header.common.log_id != log_id {
+            CorruptionKind::LogId { expected: log_id, found: header.common.log_id }
+        } else if header.segment != number {
+            CorruptionKind::SegmentNumber { expected: number, found: header.segment }
+        } else {
+            continue;
+        };
+        return Err(Broken { segment: number, kind });
     }
     // No header can be newer than the tail; a mark above it is nonsense, and must not hide the tail.
     let oldest = oldest.min(tail_number);
@@ -96,10 +101,6 @@ pub(crate) fn chain(observed: &[Observed], oldest: u32) -> Result<Vec<Segment>, 
 
 fn check(number: u32, header: &SegmentHeader) -> Result<(), Broken> {
     let broken = |kind| Err(Broken { segment: number, kind });
-    if header.segment != number {
-        let kind = CorruptionKind::SegmentNumber { expected: number, found: header.segment };
-        return broken(kind);
-    }
     if header.first_id == 0 || header.first_id > u64::MAX >> 1 || header.oldest > number {
         return broken(CorruptionKind::Chain);
     }

@@ -96,6 +96,10 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         if self.tail.is_open() {
             self.tail.trim()?;
         }
+        if !self.tail.all_durable() {
+            // Also where a mark alone waits: what the header seals includes it.
+            self.tail.demand_sync();
+        }
         self.sync_tail()?;
         self.begin_segment(self.next_id, self.oldest)
     }

@@ -165,6 +165,11 @@ where
         self.name_synced = true;
     }
 
+    /// Whether nothing was appended since the last sync, not even a mark.
+    pub(super) const fn all_durable(&self) -> bool {
+        self.all_durable
+    }
+
     /// The sync of everything in the file has returned.
     pub(super) const fn set_all_durable(&mut self) {
         self.all_durable = true;
