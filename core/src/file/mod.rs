@@ -2,6 +2,7 @@
 
 pub(crate) mod behind;
 pub(crate) mod frames;
+mod gap;
 pub(crate) mod search;
 pub(crate) mod sibling;
 pub(crate) mod sink;

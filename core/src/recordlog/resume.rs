@@ -19,6 +19,7 @@
 //!    still the end, with a longer torn tail; the next resume goes on behind that. No frame behind `q` carries *synced*
 //!    before a sync has made the resume frame durable, so none can prove the dead bytes to be damage. If the
 //!    resume frame is kept, the log goes on behind it, whatever became of the rest.
+//!    A gap between the torn bytes and `q` is filled so that no torn frame becomes whole by it: this reading of the file must be the last one's too.
 //! 5. What scanning finds beyond a resume frame never depends on the dead bytes: a reader looks for the frame that
 //!    names `p` at every multiple of the alignment, also inside of frames that the dead bytes claim.
 
@@ -53,7 +54,18 @@ pub(super) struct Ready<A> {
 /// What is in the file.
 enum Found {
     Nothing,
-    Log { codec: Codec, records: u32, end: End, file_bytes: u64, closed: bool },
+    Log { codec: Codec, records: u32, end: Next, closed: bool },
+}
+
+/// Where a log ends, and where it goes on.
+#[derive(Clone, Copy)]
+struct Next {
+    end: End,
+    /// Where the next frame begins.
+    offset: u64,
+    file_bytes: u64,
+    /// What lies between the end of the file and the next frame.
+    fill: u8,
 }
 
 /// Makes a new log; `None` if the name is taken.
@@ -71,10 +83,8 @@ pub(super) fn create<D: Directory>(
     let mut sink = new_sink(file, name, options)?;
     sink.put(&header)?;
     // Only whole granules now, not up to the first frame: behind an unfinished header there must be nothing.
-    zeros_up_to(
-        &mut sink,
-        (RECORD_LOG_HEADER_BYTES as u64).next_multiple_of(options.granule.into()),
-    )?;
+    let whole = (RECORD_LOG_HEADER_BYTES as u64).next_multiple_of(options.granule.into());
+    fill_up_to(&mut sink, whole, 0)?;
     sink.sync()?; // crash: no file, or an unfinished creation
     dir.sync_dir(path.folder()).on(Operation::SyncDir, sink.name())?; // crash: the same, or an empty log
     sink.pad(codec)?;
@@ -102,14 +112,14 @@ pub(super) fn resume<D: Directory>(
         Found::Log { .. } if !can_reopen => {
             Err(D::Error::unsupported()).on(Operation::Reopen, &name)
         }
-        Found::Log { codec, records, end, file_bytes, closed } => {
+        Found::Log { codec, records, end: next, closed } => {
             options.check_existing(codec.alignment())?;
-            let Some(mut sink) = reopen(dir, &name, options, codec, end, file_bytes)? else {
+            let Some(mut sink) = reopen(dir, &name, options, codec, next)? else {
                 return Ok(None);
             };
-            let torn = end.torn_bytes() > 0;
+            let torn = next.end.torn_bytes() > 0;
             if torn {
-                append_resume(&mut sink, codec, options, records, end)?;
+                append_resume(&mut sink, codec, options, records, next.end)?;
             }
             Ok(Some(Ready {
                 sink,
@@ -156,7 +166,11 @@ fn inspect<D: Directory>(
         }
     };
     let (codec, records, closed) = (scan.codec(), scan.records(), scan.closed);
-    Ok(Found::Log { codec, records, end, file_bytes: scan.len()?, closed })
+    let torn = end.torn_bytes() > 0;
+    let offset = if torn { codec.align(end.written_end) } else { end.offset };
+    let fill = if torn { scan.gap_fill(end.offset, offset)? } else { 0 };
+    let end = Next { end, offset, file_bytes: scan.len()?, fill };
+    Ok(Found::Log { codec, records, end, closed })
 }
 
 /// Opens the file behind its end, and fills up to where the next frame begins.
@@ -165,14 +179,12 @@ fn reopen<D: Directory>(
     name: &NameBuf,
     options: &Checked,
     codec: Codec,
-    end: End,
-    file_bytes: u64,
+    next: Next,
 ) -> Result<Option<Sink<D::Appender>>, Error<D::Error>> {
     let granule = u64::from(options.granule);
-    let next = if end.torn_bytes() > 0 { codec.align(end.written_end) } else { end.offset };
     // The last frame's padding may be missing; a file cannot be opened beyond its end.
-    let at = next.min(file_bytes.next_multiple_of(granule));
-    let resume_end = codec.frame_bytes(RESUME_BYTES.into()).saturating_add(next);
+    let at = next.offset.min(next.file_bytes.next_multiple_of(granule));
+    let resume_end = codec.frame_bytes(RESUME_BYTES.into()).saturating_add(next.offset);
     if resume_end > options.file_bytes_max {
         let limit = options.file_bytes_max;
         return Err(Error::Limit { what: Limit::FileBytes, found: resume_end, limit });
@@ -181,7 +193,7 @@ fn reopen<D: Directory>(
         return Ok(None);
     };
     let mut sink = new_sink(file, name.clone(), options)?;
-    zeros_up_to(&mut sink, next)?;
+    fill_up_to(&mut sink, next.offset, next.fill)?;
     Ok(Some(sink))
 }
 
@@ -218,12 +230,12 @@ where
     Sink::new(file, name, alloc::vec::Vec::new(), options.buffer_bytes, options.granule)
 }
 
-fn zeros_up_to<A>(sink: &mut Sink<A>, offset: u64) -> Result<(), Error<A::Error>>
+fn fill_up_to<A>(sink: &mut Sink<A>, offset: u64, fill: u8) -> Result<(), Error<A::Error>>
 where
     A: AppendFile,
     A::Error: StoreError,
 {
     let count = offset.saturating_sub(sink.offset());
     // Less than one alignment: the start of the file, and everything cut, is a multiple of the granule.
-    sink.put([0; 512].get(..usize::try_from(count).unwrap_or(0)).unwrap_or_default())
+    sink.put([fill; 512].get(..usize::try_from(count).unwrap_or(0)).unwrap_or_default())
 }

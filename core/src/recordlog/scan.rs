@@ -118,6 +118,11 @@ where
         self.frames.name()
     }
 
+    /// See [`Frames::gap_fill`].
+    pub(super) fn gap_fill(&mut self, bad: u64, end: u64) -> Result<u8, Error<R::Error>> {
+        self.frames.gap_fill(bad, end)
+    }
+
     /// Records so far.
     pub(super) fn records(&self) -> u32 {
         self.frames.cursor().position

@@ -234,6 +234,7 @@ fn control_frames_that_make_no_sense_are_damage_and_no_panic() {
                     *first = kind;
                 }
                 codec.forge(bytes, close.at, length | CONTROL | SYNCED, close.position);
+                codec.seal(bytes, close.at);
                 let dir = disk(&files);
                 let looked = look(dir.clone(), small(), ReadMode::BestEffort);
                 match &looked {

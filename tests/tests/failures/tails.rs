@@ -6,7 +6,7 @@ use durability_core::walog::{RawWalWriter, WalOptions, WalReader, WalWriter};
 use durability_core::{EntryId, Error, ReadMode};
 use durability_testkit::faults::FaultyDirectory;
 
-use crate::common::format::{Codec, FRAME, SYNCED};
+use crate::common::format::{Codec, FRAME, LOG_HEADER, SYNCED};
 use crate::common::{entries, expected, look, name, payload, segment};
 
 fn options() -> WalOptions {
@@ -198,6 +198,55 @@ fn two_torn_writes_in_a_row_take_nothing_that_was_acknowledged() {
         }
         let (found, _) = look(dir, options(), ReadMode::BestEffort).unwrap();
         assert_eq!(found, expected(1..=5), "cut {cut}");
+    }
+}
+
+#[test]
+fn a_record_cut_short_by_bytes_like_those_of_the_gap_behind_it_stays_torn() {
+    // A short write may lack no more than the end of a frame; what comes to stand there must not make it whole again.
+    let path = Name::new("EVENTS.LOG").unwrap();
+    for fill in [0x00, 0xFF, 0x5A] {
+        for (alignment, length) in [(4, 300), (16, 304), (256, 496)] {
+            for missing in 1..alignment.min(20) as usize {
+                let options = RecordLogOptions::new().alignment(alignment);
+                let record = [vec![7; length - missing], vec![fill; missing]].concat();
+                let dir = MemoryDirectory::new();
+                let mut log = RecordLogWriter::create(dir.clone(), path, options).unwrap();
+                log.append(b"first").unwrap();
+                let _durable = log.flush_and_sync().unwrap();
+                log.append(&record).unwrap();
+                drop(log);
+                let mut bytes = dir.contents(path).unwrap();
+                assert!(bytes.ends_with(&record), "without padding");
+                bytes.truncate(bytes.len() - missing);
+                dir.put(path, bytes);
+                let read = || {
+                    let mode = ReadMode::BestEffort;
+                    RecordLogReader::open(dir.clone(), path, mode, options)?.collect()
+                };
+                assert_eq!(read().unwrap(), [b"first"]);
+                // Three lives, each torn in the same way.
+                for life in 1..=3 {
+                    let case = format!(
+                        "alignment {alignment}, {missing} of {fill:02x} missing, life {life}"
+                    );
+                    let mut right = read().unwrap_or_else(|error| panic!("{case}: {error}"));
+                    let mut log = RecordLogWriter::resume(dir.clone(), path, options)
+                        .unwrap_or_else(|error| panic!("{case}: {error}"));
+                    assert_eq!(log.last_record(), EntryId::new(right.len() as u64), "{case}");
+                    log.append(b"more").unwrap();
+                    right.push(b"more".to_vec());
+                    let _durable = log.flush_and_sync().unwrap();
+                    log.append(&record).unwrap();
+                    drop(log);
+                    let mut bytes = dir.contents(path).unwrap();
+                    bytes.truncate(bytes.len() - missing);
+                    dir.put(path, bytes);
+                    let found = read().unwrap_or_else(|error| panic!("{case}: {error}"));
+                    assert!(found.starts_with(&right), "{case}");
+                }
+            }
+        }
     }
 }
 
