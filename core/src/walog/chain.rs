@@ -55,12 +55,12 @@ pub(crate) fn chain(observed: &[Observed], oldest: u32) -> Result<Vec<Segment>, 
             let kind = CorruptionKind::LogId { expected: log_id, found: header.common.log_id };
             return Err(Broken { segment: seen.number, kind });
         }
+        check(seen.number, &header)?;
     }
     // No header can be newer than the tail; a mark above it is nonsense, and must not hide the tail.
     let oldest = oldest.min(tail_number);
     let mut sealed = None;
     loop {
-        check(number, &header)?;
         chain.push(Segment {
             number,
             alignment: header.common.alignment,
