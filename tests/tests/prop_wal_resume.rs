@@ -469,7 +469,7 @@ fn run(disk: DiskOptions, settings: Settings, script: &[Step]) -> Result<(), Tes
         run.numbers_fit()?;
     }
     // In the end everything is there, closed or not.
-    run.step(&Step::Reopen { close: script.len() % 2 == 0, settings: None })?;
+    run.step(&Step::Reopen { close: script.len().is_multiple_of(2), settings: None })?;
     run.step(&Step::Kill(None))
 }
 
