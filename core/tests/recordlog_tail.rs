@@ -67,3 +67,29 @@ fn no_filling_of_a_gap_makes_a_torn_resume_frame_whole() {
         cut_everywhere(&dir.contents(name()).unwrap(), from, alignment);
     }
 }
+
+/// A record whose last bytes are zeros, cut off within them; then a second crash leaves zeros where the file grew. Resuming said that the
+/// record is not there, so it never is again.
+#[test]
+fn what_resuming_gave_up_does_not_come_back_with_zeros() {
+    for length in [1, 3, 20, 600] {
+        let dir = MemoryDirectory::new();
+        let mut log = RecordLogWriter::create(&dir, name(), options(4)).unwrap();
+        log.append(b"one").unwrap();
+        log.append(&[b"a", &vec![0; length][..]].concat()).unwrap();
+        drop(log);
+        let whole = dir.contents(name()).unwrap();
+        for cut in 32..=whole.len() {
+            dir.put(name(), whole[..cut].to_vec());
+            let log = RecordLogWriter::resume(&dir, name(), options(4)).unwrap();
+            let found = log.last_record();
+            // What resuming has handed to the directory is taken for durable, what waits in the buffer is not.
+            let mut bytes = dir.contents(name()).unwrap();
+            drop(log);
+            bytes.resize(bytes.len() + 700, 0);
+            dir.put(name(), bytes);
+            let log = RecordLogWriter::resume(&dir, name(), options(4)).unwrap();
+            assert_eq!(log.last_record(), found, "{length} zeros, cut at {cut}");
+        }
+    }
+}

@@ -41,6 +41,8 @@ pub(crate) enum InPlace {
         written_end: u64,
         /// What to fill the file with up to the next multiple of the alignment.
         fill: u8,
+        /// Zeros behind the end of the file would make a frame whole that is not.
+        zeros_revive: bool,
     },
 }
 
@@ -84,8 +86,8 @@ where
             damaged: false,
             budget: self.len()?,
         };
-        let mut gap = Gap::new(self.codec(), self.len()?);
-        self.cross_out(bad.offset, &mut gap)?;
+        let mut gap = Gap::new(self.codec(), self.len()?, self.record_bytes_max());
+        self.judge_cut(bad.offset, &mut gap)?;
         let mut offset = bad.offset.saturating_add(step);
         loop {
             let codec = self.codec();
@@ -95,14 +97,21 @@ where
             }
             if bytes.is_empty() {
                 let written_end = self.written_end(bad.offset)?;
-                return Ok(InPlace::End { written_end, fill: gap.fill() });
+                let (fill, zeros_revive) = (gap.fill(), gap.zeros_revive());
+                return Ok(InPlace::End { written_end, fill, zeros_revive });
             }
             if is_blank(bytes.get(..STRIDE).unwrap_or(bytes)) {
                 offset = offset.saturating_add(blank_leap(step));
                 continue;
             }
             let header = plausible(codec, bytes, offset, &place);
-            self.cross_out(offset, &mut gap)?;
+            let is_cut = header.map_or(bytes.len() < HEADER_BYTES, |header| {
+                let end = offset.saturating_add(codec.frame_bytes(header.payload_bytes.into()));
+                end > gap.start
+            });
+            if is_cut {
+                self.judge_cut(offset, &mut gap)?;
+            }
             let Some(header) = header else {
                 offset = offset.saturating_add(step);
                 continue;

@@ -118,6 +118,10 @@ where
         self.window.written_end(from)
     }
 
+    pub(super) const fn record_bytes_max(&self) -> u32 {
+        self.record_bytes_max
+    }
+
     pub(crate) const fn codec(&self) -> Codec {
         self.codec
     }

@@ -1,40 +1,56 @@
-//! The gap that a file has when a crash has cut it off between two multiples of the alignment, and what may be put there.
+//! What the bytes may become that a file lacks when a crash has cut it off within a frame.
 //!
-//! A file that is continued in place is filled up to where the next frame begins. The frame that was cut off just there must not be made
-//! whole by that: a record or a resume frame that was given up would come back to life.
+//! A file that is continued in place grows again: it is filled up to where the next frame begins, and a second crash may leave zeros
+//! where it grew. A frame that was given up must not be made whole by either: a record, or a resume frame, would come back to life.
 
-use crate::bytes::frame::{Codec, Decoded, HEADER_BYTES};
+use crate::bytes::frame::{Codec, Decoded, HEADER_BYTES, Header};
 use crate::error::Error;
 use crate::storage::{ReadFile, StoreError};
 
 use super::frames::Frames;
 
-/// What a gap may be filled with. One cut frame rules out one of them at most.
+/// What a file may be filled with, up to the next multiple of the alignment. One cut frame rules out one of them at most.
 const FILLS: [u8; 4] = [0x00, 0xFF, 0x55, 0xAA];
 
-/// The longest gap: below the greatest alignment.
-const GAP_BYTES_MAX: usize = 256;
+/// More than the greatest alignment, and a block of zeros at a time.
+const BLOCK: usize = 256;
 
-/// From the end of the file to the next multiple of the alignment.
+/// The end of the file, and the next multiple of the alignment.
 #[derive(Debug)]
 pub(super) struct Gap {
-    start: u64,
+    pub(super) start: u64,
     end: u64,
     allowed: [bool; FILLS.len()],
-    /// Payload bytes that may still be read. An honest file has one frame that ends in the gap, and one resume frame.
+    zeros_revive: bool,
+    /// Bytes that may still be looked at. An honest file has one record and one resume frame that it cuts off.
     budget: u64,
 }
 
 impl Gap {
-    pub(super) fn new(codec: Codec, file_bytes: u64) -> Self {
-        let end = codec.align(file_bytes);
-        Self { start: file_bytes, end, allowed: [true; FILLS.len()], budget: file_bytes }
+    pub(super) fn new(codec: Codec, file_bytes: u64, record_bytes_max: u32) -> Self {
+        let (start, end) = (file_bytes, codec.align(file_bytes));
+        let budget = file_bytes.saturating_add(record_bytes_max.into()).saturating_add(64);
+        Self { start, end, allowed: [true; FILLS.len()], zeros_revive: false, budget }
     }
 
     /// What to fill it with.
     pub(super) fn fill(&self) -> u8 {
         let allowed = FILLS.into_iter().zip(self.allowed).find(|(_, allowed)| *allowed);
         allowed.map_or(0, |(fill, _)| fill)
+    }
+
+    /// Whether zeros behind the end of the file would make a frame whole that is not.
+    pub(super) const fn zeros_revive(&self) -> bool {
+        self.zeros_revive
+    }
+
+    /// Books bytes that are to be looked at. Out of budget, which only a file made for it is, the worst is taken for true.
+    fn spend(&mut self, bytes: u64) -> bool {
+        match self.budget.checked_sub(bytes) {
+            Some(budget) => self.budget = budget,
+            None => self.zeros_revive = true,
+        }
+        !self.zeros_revive
     }
 }
 
@@ -43,50 +59,58 @@ where
     R: ReadFile,
     R::Error: StoreError,
 {
-    /// Crosses out what would make a frame at `offset` whole, if all that it lacks lies in the gap.
-    #[inline]
-    pub(super) fn cross_out(&mut self, offset: u64, gap: &mut Gap) -> Result<(), Error<R::Error>> {
-        if gap.start == gap.end {
-            return Ok(());
-        }
-        self.cross_out_slowly(offset, gap)
-    }
-
+    /// Finds out what would make the frame at `offset` whole, if the file cuts it off.
     #[cold]
-    fn cross_out_slowly(&mut self, offset: u64, gap: &mut Gap) -> Result<(), Error<R::Error>> {
-        let codec = self.codec();
+    pub(super) fn judge_cut(&mut self, offset: u64, gap: &mut Gap) -> Result<(), Error<R::Error>> {
+        let mut there = [0; HEADER_BYTES];
+        let bytes = self.at(offset, HEADER_BYTES)?;
+        let there_bytes = bytes.len().min(HEADER_BYTES);
+        for (to, from) in there.iter_mut().zip(bytes) {
+            *to = *from;
+        }
         let payload_at = offset.saturating_add(HEADER_BYTES as u64);
-        let mut payload_checksum = None;
+        let payload_there = gap.start.saturating_sub(payload_at);
+        let mut seed = None;
         for (index, fill) in FILLS.into_iter().enumerate() {
-            let mut head = [fill; HEADER_BYTES];
-            for (to, from) in head.iter_mut().zip(self.at(offset, HEADER_BYTES)?) {
-                *to = *from;
-            }
-            let Decoded::Frame(header) = codec.decode(offset, &head) else { continue };
+            let mut head = there;
+            head.get_mut(there_bytes..).unwrap_or_default().fill(fill);
+            let Decoded::Frame(header) = self.codec().decode(offset, &head) else { continue };
             let payload_end = payload_at.saturating_add(header.payload_bytes.into());
-            let missing = payload_end.saturating_sub(gap.start);
-            if missing == 0 || payload_end > gap.end {
+            let in_gap = payload_end <= gap.end;
+            if payload_end <= gap.start && there_bytes == HEADER_BYTES || !(in_gap || fill == 0) {
                 continue;
             }
-            let there = gap.start.saturating_sub(payload_at);
-            let checksum = match payload_checksum {
-                Some(checksum) if there > 0 => checksum,
-                _ => {
-                    let Some(budget) = gap.budget.checked_sub(there) else { return Ok(()) };
-                    gap.budget = budget;
-                    self.checksum(header.checksum, payload_at, there)?
+            let missing = u64::from(header.payload_bytes).saturating_sub(payload_there);
+            let checksum = match seed {
+                // The header is whole, so it is the same under every fill.
+                Some(checksum) if there_bytes == HEADER_BYTES => checksum,
+                _ if gap.spend(payload_there) => {
+                    self.checksum(header.checksum, payload_at, payload_there)?
                 }
+                _ => return Ok(()),
             };
-            payload_checksum = Some(checksum);
-            let missing = missing.min(header.payload_bytes.into());
-            let filled = [fill; GAP_BYTES_MAX];
-            let filled = filled.get(..usize::try_from(missing).unwrap_or(0)).unwrap_or_default();
-            if codec.crc().update(checksum, filled) == header.payload_checksum
-                && let Some(allowed) = gap.allowed.get_mut(index)
-            {
-                *allowed = false;
+            seed = Some(checksum);
+            if !gap.spend(missing) {
+                return Ok(());
+            }
+            if self.is_completed_by(fill, missing, checksum, &header) {
+                gap.zeros_revive |= fill == 0;
+                if let Some(allowed) = gap.allowed.get_mut(index).filter(|_| in_gap) {
+                    *allowed = false;
+                }
             }
         }
         Ok(())
+    }
+
+    fn is_completed_by(&self, fill: u8, missing: u64, mut checksum: u32, header: &Header) -> bool {
+        let (crc, block) = (self.codec().crc(), [fill; BLOCK]);
+        let mut left = usize::try_from(missing).unwrap_or(usize::MAX);
+        while left > 0 {
+            let count = left.min(BLOCK);
+            checksum = crc.update(checksum, block.get(..count).unwrap_or_default());
+            left = left.saturating_sub(count);
+        }
+        checksum == header.payload_checksum
     }
 }

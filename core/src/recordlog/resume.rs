@@ -112,12 +112,17 @@ pub(super) fn resume<D: Directory>(
             if torn {
                 append_resume(&mut sink, codec, options, records, end)?;
             }
+            let settled = torn && end.zeros_revive;
+            if settled {
+                // crash: it may leave zeros where the file grew, and only the resume frame keeps them from making a torn frame whole
+                sink.sync()?;
+            }
             Ok(Some(Ready {
                 sink,
                 codec,
                 records,
-                proven: !torn,
-                unsynced: torn,
+                proven: !torn || settled,
+                unsynced: torn && !settled,
                 closed: closed && !torn,
             }))
         }

@@ -67,6 +67,8 @@ pub(super) struct End {
     pub(super) written_end: u64,
     /// What to fill the file with up to the next multiple of the alignment.
     pub(super) fill: u8,
+    /// Zeros behind the end of the file would bring a torn frame back to life.
+    pub(super) zeros_revive: bool,
 }
 
 impl End {
@@ -178,8 +180,13 @@ where
                             continue;
                         }
                         InPlace::Damaged => return Err(bad.error(self.frames.name(), next_id)),
-                        InPlace::End { written_end, fill } => {
-                            return Ok(Step::End(End { offset: bad.offset, written_end, fill }));
+                        InPlace::End { written_end, fill, zeros_revive } => {
+                            return Ok(Step::End(End {
+                                offset: bad.offset,
+                                written_end,
+                                fill,
+                                zeros_revive,
+                            }));
                         }
                     }
                 }

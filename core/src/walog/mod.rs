@@ -10,6 +10,7 @@ mod entry;
 mod hooks;
 mod ids;
 mod name;
+mod opening;
 mod options;
 mod raw_reader;
 mod raw_writer;

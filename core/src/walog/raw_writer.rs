@@ -1,4 +1,4 @@
-//! The writer of a log of raw records: opening, appending, barriers.
+//! The writer of a log of raw records: appending and barriers.
 //!
 //! Must never change a byte that it wrote, acknowledge anything after a failure, or allocate in an append.
 
@@ -10,13 +10,12 @@ use crate::bytes::control::Control;
 use crate::bytes::frame::{Codec, HEADER_BYTES, Header};
 use crate::durable::Durable;
 use crate::error::{Context as _, Error, Limit, Operation};
-use crate::storage::{Directory, Locking, NameBuf};
+use crate::storage::{Directory, NameBuf};
 
 use super::chain::Segment;
-use super::discover::{Discovered, Purpose, discover};
 use super::hooks::{Event, Hooks};
 use super::ids::EntryIds;
-use super::options::{FlushPolicy, Settings, WalOptions};
+use super::options::{FlushPolicy, Settings};
 use super::raw_reader::TornTail;
 use super::tail::Tail;
 
@@ -59,151 +58,13 @@ pub struct RawWalWriter<D: Directory, H: Hooks = ()> {
     pub(super) highest: u32,
     pub(super) next_id: EntryId,
     pub(super) durable_through: Option<EntryId>,
-    unflushed_entries: u32,
-    torn_tail: Option<TornTail>,
+    pub(super) unflushed_entries: u32,
+    pub(super) torn_tail: Option<TornTail>,
     pub(super) poisoned: bool,
-    _lock: D::Lock,
-}
-
-/// What to do with a log that is, or is not, there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
-    New,
-    Resume,
-}
-
-impl<D: Directory> RawWalWriter<D> {
-    /// Makes a new log. See [`WalWriter::new`](super::WalWriter::new).
-    ///
-    /// # Errors
-    /// [`Error::Exists`] if there are segments, and all of [`open`](Self::open).
-    pub fn new(dir: D, options: WalOptions) -> Result<Self, Error<D::Error>> {
-        Self::new_with(dir, options, ())
-    }
-
-    /// Goes on with a log, or begins it in an empty directory. See [`WalWriter::resume`](super::WalWriter::resume).
-    ///
-    /// # Errors
-    /// As [`open`](Self::open).
-    pub fn resume(dir: D, options: WalOptions) -> Result<Self, Error<D::Error>> {
-        Self::open_with(dir, options, ())
-    }
-
-    /// Goes on with a log, or begins it. See [`WalWriter::open`](super::WalWriter::open).
-    ///
-    /// # Errors
-    /// [`Error::Held`] if there is another writer, [`Error::Corrupt`] and [`Error::Newer`] if the log cannot be trusted or read,
-    /// [`Error::BadOption`], [`Error::Name`], [`Error::Limit`], and what the directory reports.
-    pub fn open(dir: D, options: WalOptions) -> Result<Self, Error<D::Error>> {
-        Self::open_with(dir, options, ())
-    }
+    pub(super) _lock: D::Lock,
 }
 
 impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
-    /// [`new`](RawWalWriter::new), with hooks.
-    ///
-    /// # Errors
-    /// As [`new`](RawWalWriter::new).
-    #[expect(clippy::needless_pass_by_value, reason = "options are made for one log")]
-    pub fn new_with(dir: D, options: WalOptions, hooks: H) -> Result<Self, Error<D::Error>> {
-        Self::start(dir, &options, hooks, Start::New)
-    }
-
-    /// [`open`](RawWalWriter::open), with hooks.
-    ///
-    /// # Errors
-    /// As [`open`](RawWalWriter::open).
-    #[expect(clippy::needless_pass_by_value, reason = "options are made for one log")]
-    pub fn open_with(dir: D, options: WalOptions, hooks: H) -> Result<Self, Error<D::Error>> {
-        Self::start(dir, &options, hooks, Start::Resume)
-    }
-
-    fn start(
-        dir: D,
-        options: &WalOptions,
-        hooks: H,
-        start: Start,
-    ) -> Result<Self, Error<D::Error>> {
-        let settings = options.check(&dir.capabilities())?;
-        let lock = lock(&dir, &settings)?;
-        let mut buffer = Vec::new();
-        if start == Start::New
-            && let Some(&number) = super::discover::list(&dir, &settings)?.first()
-        {
-            return Err(Error::Exists { file: settings.segment_name(number)? });
-        }
-        let found = discover(&dir, &settings, Purpose::Write, &mut buffer)?;
-        let mut wal = Self {
-            log_id: found.log_id,
-            chain: Vec::new(),
-            tail: Tail::absent(),
-            oldest: found.oldest,
-            highest: found.observed.last().map_or(0, |seen| seen.number),
-            next_id: settings.first_id,
-            durable_through: None,
-            unflushed_entries: 0,
-            torn_tail: None,
-            poisoned: false,
-            _lock: lock,
-            dir,
-            settings,
-            hooks,
-        };
-        wal.adopt(found, buffer)?;
-        Ok(wal)
-    }
-
-    /// Takes over what was found: the log goes on behind it.
-    fn adopt(&mut self, found: Discovered, buffer: Vec<u8>) -> Result<(), Error<D::Error>> {
-        self.tail.keep_buffer(buffer);
-        let (Some(segment), Some((ending, marks))) = (found.chain.last().copied(), found.end)
-        else {
-            let unfinished: Vec<u32> = found.observed.iter().map(|seen| seen.number).collect();
-            return self.begin(&unfinished);
-        };
-        self.chain = found.chain;
-        let next = segment.first_id.saturating_add(u64::from(ending.cursor.position));
-        self.next_id = EntryId::new(next).unwrap_or(EntryId::FIRST);
-        self.durable_through = EntryId::new(next.saturating_sub(1));
-        self.tail.adopt(&ending, marks.closed);
-        // Before anything is created: who tries again and again on a full disk must not leave one more file each time.
-        let dead = found.observed.iter().map(|seen| seen.number);
-        let dead: Vec<u32> = dead.filter(|&number| self.is_dead(number)).collect();
-        // crash: a dead segment that is still there, or comes back, is as dead as before.
-        for number in dead {
-            self.delete(number)?;
-        }
-        if ending.torn_bytes > 0 {
-            let file = self.settings.segment_name(segment.number)?;
-            let (offset, bytes) = (ending.cursor.offset, ending.torn_bytes);
-            self.torn_tail = Some(TornTail { file, offset, bytes });
-            // The torn tail is repaired by a new segment that says where this one ends. crash: the header is there or not; without it, the
-            // next open sees the same tail.
-            self.begin_segment(self.next_id, self.oldest)?;
-            self.tail.flush()?;
-        }
-        Ok(())
-    }
-
-    /// Makes the first segment. Nothing may stand in it before its header is durable: there is no other segment to tell the log's id.
-    fn begin(&mut self, unfinished: &[u32]) -> Result<(), Error<D::Error>> {
-        // Segment 1 stays until there is another: without it, what is left would look like the rest of a log.
-        let (first, others) = unfinished.split_at(unfinished.len().min(1));
-        for &number in others {
-            self.delete(number)?;
-        }
-        self.log_id = self.settings.log_id.unwrap_or_else(|| self.dir.nonce());
-        let oldest = self.next_number()?;
-        self.durable_through = EntryId::new(self.next_id.get().saturating_sub(1));
-        self.begin_segment(self.next_id, oldest)?;
-        self.oldest = oldest;
-        self.sync_tail()?; // crash: before it, a header that is torn and nothing behind it; the next open begins anew
-        for &number in first {
-            self.delete(number)?;
-        }
-        Ok(())
-    }
-
     /// The id of the last entry, durable or not; `None` before the first. It survives that the entry is pruned.
     pub fn last_entry_id(&self) -> Option<EntryId> {
         EntryId::new(self.next_id.get().saturating_sub(1))
@@ -585,13 +446,5 @@ impl<D: Directory, H: Hooks> Drop for RawWalWriter<D, H> {
         if !self.poisoned && self.tail.is_open() {
             let _ignored = self.tail.flush();
         }
-    }
-}
-
-fn lock<D: Directory>(dir: &D, settings: &Settings) -> Result<D::Lock, Error<D::Error>> {
-    let file = settings.lock_name()?;
-    match dir.lock(file.as_name()).on(Operation::Lock, &file)? {
-        Locking::Acquired(lock) => Ok(lock),
-        Locking::Held { holder } => Err(Error::Held { file, holder }),
     }
 }
