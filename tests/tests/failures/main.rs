@@ -8,7 +8,9 @@
     clippy::cast_possible_truncation,
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
-    clippy::result_large_err,
+    clippy::cast_possible_wrap,
+    clippy::type_complexity,
+    clippy::unnecessary_wraps,
     reason = "a test runs on a host, is small, and fails by panicking"
 )]
 

@@ -25,9 +25,7 @@ fn names_are_synced_in_order(trace: &[Event]) {
     let changes = changes(trace);
     for (at, (operation, file)) in changes.iter().enumerate() {
         let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let after = |wanted: Operation, name: &str| {
-            changes[at..].iter().any(|change| *change == (wanted, name))
-        };
+        let after = |wanted: Operation, name: &str| changes[at..].contains(&(wanted, name));
         match operation {
             Operation::Create => {
                 assert!(after(Operation::SyncData, file), "{file} was not synced: {changes:#?}");

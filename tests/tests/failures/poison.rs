@@ -18,7 +18,9 @@ fn work(wal: &mut Wal, acknowledged: &mut u64) -> Result<(), Failed> {
     for step in 1..=24_u64 {
         let next = wal.next_entry_id().get();
         match step % 8 {
-            3 => drop(wal.append_batch(&[payload(next), payload(next + 1)])?),
+            3 => {
+                wal.append_batch(&[payload(next), payload(next + 1)])?;
+            }
             5 => wal.flush()?,
             6 => {
                 let before = id(next.saturating_sub(4).max(1));
@@ -101,7 +103,7 @@ fn fail_each(operation: Operation, options: &WalOptions) -> u64 {
             let case = format!("{operation:?} {nth}, {fault:?}");
             match worked {
                 Err(Error::Store { file, .. }) => {
-                    assert!(file.to_string().starts_with("wal/"), "{case}")
+                    assert!(file.to_string().starts_with("wal/"), "{case}");
                 }
                 other => panic!("{case}: {other:?}"),
             }

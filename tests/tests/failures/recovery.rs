@@ -159,7 +159,7 @@ fn stopping_before_the_oldest_checkpoint_is_an_error_or_the_exact_state() {
 #[test]
 fn a_log_cut_off_below_its_checkpoint_is_an_error_though_the_log_alone_cannot_tell() {
     let mut files = image(&published(true));
-    let last = files.keys().filter(|file| file.starts_with("wal")).next_back().unwrap().clone();
+    let last = files.keys().rfind(|file| file.starts_with("wal")).unwrap().clone();
     let first = files.keys().find(|file| file.starts_with("wal")).unwrap().clone();
     // All of the log is gone, or all but its beginning.
     let mut nothing = files.clone();

@@ -220,7 +220,7 @@ fn a_segment_put_back_as_it_was_is_an_error_unless_it_is_the_tail() {
                 // The tail alone may be an older one: GUARANTEES.md, "The window", 5.
                 Ok((found, _)) if *file == tail => assert!(right.starts_with(&found)),
                 Ok((found, _)) => {
-                    assert!(found == right && *bytes == now[file], "{file}: {found:?}")
+                    assert!(found == right && *bytes == now[file], "{file}: {found:?}");
                 }
                 Err(error) => assert!(error.is_corruption() && *bytes != now[file], "{error}"),
             }

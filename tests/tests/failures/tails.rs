@@ -6,7 +6,7 @@ use durability_core::walog::{RawWalWriter, WalOptions, WalReader, WalWriter};
 use durability_core::{EntryId, Error, ReadMode};
 use durability_testkit::faults::FaultyDirectory;
 
-use crate::common::format::{Codec, FRAME, LOG_HEADER, SYNCED};
+use crate::common::format::{Codec, FRAME, SYNCED};
 use crate::common::{entries, expected, look, name, payload, segment};
 
 fn options() -> WalOptions {
