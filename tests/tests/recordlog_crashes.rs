@@ -108,7 +108,7 @@ impl Recording {
                 journal.acknowledge();
             }
             Do::Reopen => {
-                let _durable = slot.take().ok_or("closed")?.close()?;
+                slot.take().ok_or("closed")?.close()?;
                 journal.acknowledge();
                 let strict = read(disk, self.options(), ReadMode::Strict)?;
                 let (again, seen) = self.open(disk)?;
