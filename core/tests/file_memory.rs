@@ -45,6 +45,10 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Checkpoints through buffers that are small beside their states.
+const SMALL: CheckpointOptions =
+    CheckpointOptions::new().chunk_bytes(64 << 10).read_bytes(64 << 10);
+
 /// The most bytes that were allocated at a time beyond those before, and the number of allocations.
 fn measure<T>(work: impl FnOnce() -> T) -> (T, usize, usize) {
     let (before, calls) = (NOW.load(Ordering::Relaxed), CALLS.load(Ordering::Relaxed));
@@ -87,13 +91,12 @@ fn memory_is_bounded_by_the_buffers() {
         }
     };
     let mut writer =
-        CheckpointWriter::create(&dir, path, CheckpointMeta::default(), CheckpointOptions::new())
-            .unwrap();
+        CheckpointWriter::create(&dir, path, CheckpointMeta::default(), SMALL).unwrap();
     write(&mut writer);
     let bytes = writer.finish().unwrap().bytes();
     assert!(bytes > 2 << 20);
     let ((), peak, _) = measure(|| {
-        let mut reader = CheckpointReader::open(&dir, path, CheckpointOptions::new()).unwrap();
+        let mut reader = CheckpointReader::open(&dir, path, SMALL).unwrap();
         for n in 0..200_000_u64 {
             assert_eq!(reader.take::<(u64, String)>().unwrap().0, n);
         }
@@ -104,18 +107,13 @@ fn memory_is_bounded_by_the_buffers() {
     // A file of 2 MiB whose state claims to be one string of 1.9 GiB, and of nearly all that is there.
     for claim in [[0x80, 0x80, 0x80, 0x80, 0x07], [0xFF, 0xFF, 0xFF, 0xFF, 0x00]] {
         let path = Name::new("LIES.CKP").unwrap();
-        let mut writer = CheckpointWriter::replace(
-            &dir,
-            path,
-            CheckpointMeta::default(),
-            CheckpointOptions::new(),
-        )
-        .unwrap();
+        let mut writer =
+            CheckpointWriter::replace(&dir, path, CheckpointMeta::default(), SMALL).unwrap();
         writer.write_all(&claim).unwrap();
         writer.write_all(&vec![b'x'; 2 << 20]).unwrap();
         let _ = writer.finish().unwrap();
         let (refused, peak, _) = measure(|| {
-            let mut reader = CheckpointReader::open(&dir, path, CheckpointOptions::new()).unwrap();
+            let mut reader = CheckpointReader::open(&dir, path, SMALL).unwrap();
             reader.take::<String>().unwrap_err()
         });
         assert!(matches!(refused, Error::Decode { .. }));
@@ -132,7 +130,7 @@ fn memory_is_bounded_by_the_buffers() {
     bytes[chunk - 4..chunk].copy_from_slice(&checksum.to_le_bytes());
     dir.put(path, bytes);
     let (refused, peak, _) = measure(|| {
-        let mut reader = CheckpointReader::open(&dir, path, CheckpointOptions::new()).unwrap();
+        let mut reader = CheckpointReader::open(&dir, path, SMALL).unwrap();
         reader.take::<String>().unwrap_err()
     });
     assert!(matches!(refused, Error::Corrupt(_)), "{refused}");

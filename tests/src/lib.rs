@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+pub mod allocations;
 pub mod backends;
 pub mod conformance;
 pub mod faults;

@@ -31,14 +31,14 @@ impl CheckpointOptions {
     /// The defaults: they suit a server.
     pub const fn new() -> Self {
         Self {
-            chunk_bytes: 64 << 10,
+            chunk_bytes: 1 << 20,
             chunk_bytes_max: CHUNK_BYTES_MAX,
-            read_bytes: 64 << 10,
+            read_bytes: 1 << 20,
             checkpoint_bytes_max: 1 << 40,
         }
     }
 
-    /// Bytes of a chunk, and so the memory of the writer: 256 to 16 MiB, 64 KiB if not set. The same state gives the same
+    /// Bytes of a chunk, and so the memory of the writer: 256 to 16 MiB, 1 MiB if not set. The same state gives the same
     /// file only under the same value.
     #[must_use]
     pub const fn chunk_bytes(mut self, bytes: u32) -> Self {
@@ -53,7 +53,7 @@ impl CheckpointOptions {
         self
     }
 
-    /// Bytes of one read: 256 to 2^28, 64 KiB if not set.
+    /// Bytes of one read: 256 to 2^28, 1 MiB if not set.
     #[must_use]
     pub const fn read_bytes(mut self, bytes: u32) -> Self {
         self.read_bytes = bytes;

@@ -1,0 +1,36 @@
+//! What the benchmarks share: the records, the log under test, and a log written by hand to hold it against.
+//!
+//! Must never favour a side: both get the same records, the same folder, the same syncs, and nothing that only one of them
+//! knows.
+#![allow(
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::missing_errors_doc,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "runs on a host with sizes that are known, and is never published"
+)]
+
+mod discard;
+mod ours;
+mod plain;
+mod plain_checkpoint;
+mod plain_reader;
+mod plain_writer;
+mod records;
+mod scratch;
+mod stopwatch;
+mod workload;
+
+pub use discard::{Discard, Discarded};
+pub use ours::Ours;
+pub use plain::Plain;
+pub use plain_reader::{PlainReader, drop_cached};
+pub use plain_writer::PlainWriter;
+pub use records::Records;
+pub use scratch::Scratch;
+pub use stopwatch::{Stopwatch, Time};
+pub use workload::{Failure, Setup, Workload};
+
+/// The sizes of the records that are measured.
+pub const RECORD_BYTES: [usize; 4] = [64, 256, 1 << 10, 16 << 10];
