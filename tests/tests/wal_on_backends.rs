@@ -131,3 +131,15 @@ fn torn_padding_on_flash_never_locks_out() {
         cut_everywhere(granule, &[Tearing::Back, Tearing::Junk]);
     }
 }
+
+#[test]
+fn memory_of_an_odd_length_that_has_served_to_read_never_splits_a_granule() {
+    let dir = nor(4);
+    let options = || options().buffer_bytes(256).read_bytes(257);
+    drop(RawWalWriter::open(&dir, options()).unwrap());
+    let mut wal = RawWalWriter::open(&dir, options()).unwrap();
+    for _ in 0..4 {
+        wal.append(&[7; 300]).unwrap();
+    }
+    wal.close().unwrap();
+}

@@ -30,7 +30,7 @@ where
     A: AppendFile,
     A::Error: StoreError,
 {
-    /// `buffer` is reused as it is, or grown to `buffer_bytes`, a multiple of the greatest granule.
+    /// `buffer` is reused, at a length of exactly `buffer_bytes`, a multiple of the greatest granule.
     pub(crate) fn new(
         file: A,
         name: NameBuf,
@@ -38,6 +38,8 @@ where
         buffer_bytes: usize,
         granule: u32,
     ) -> Result<Self, Error<A::Error>> {
+        // Memory that has served to read with may be of any length; what goes out is whole granules.
+        buffer.truncate(buffer_bytes);
         grow(&mut buffer, buffer_bytes)?;
         let (base, granule) = (file.position(), granule as usize);
         Ok(Self { file, name, base, buffer, filled: 0, granule, poisoned: false })
