@@ -69,8 +69,12 @@ fn options() -> CheckpointOptions {
 fn write(dir: &MemoryDirectory, input: &mut Input<'_>) -> (CheckpointMeta, Vec<u8>) {
     let options = options().chunk_bytes(input.pick(&[256, 257, 1024]));
     let last_id = EntryId::new(input.byte().into());
-    let meta =
-        CheckpointMeta { log_id: u64::from(input.long()) << 8, last_id, tag: input.byte().into() };
+    let meta = CheckpointMeta {
+        log_id: u64::from(input.long()) << 8,
+        last_id,
+        tag: input.byte().into(),
+        ..CheckpointMeta::default()
+    };
     let name = Name::new(FILE).unwrap();
     let mut writer =
         CheckpointWriter::create(dir, name, meta, options).expect("a checkpoint begins");
