@@ -73,7 +73,7 @@ fn write(dir: &MemoryDirectory, input: &mut Input<'_>) -> (CheckpointMeta, Vec<u
         log_id: u64::from(input.long()) << 8,
         last_id,
         tag: input.byte().into(),
-        segment: 0,
+        ..CheckpointMeta::default()
     };
     let name = Name::new(FILE).unwrap();
     let mut writer =

@@ -53,7 +53,7 @@ def segment(data, head, sealed=None):  # the entries, where the torn tail begins
 
 def wal(folder):
     files = {int(os.path.basename(path)[:8], 16): open(path, "rb").read() for path in glob.glob(folder + "/" + "[0-9A-F]" * 8 + ".WAL")}
-    own = dict(number="I", oldest="I", first_id="Q", created="Q", previous="I", check_before="I", end_before="Q", reserved="I")
+    own = dict(number="I", oldest="I", first_id="Q", created="Q", previous="I", check_before="I", end_before="Q", origin="I")
     heads = {number: header(data, b"\x89DWAL\r\n\x1a", **own) for number, data in files.items()}
     head = tail = heads.get(max((number for number in files if heads[number]), default=None))
     assert head or not files or 1 in files and not any(data[72:].strip(b"\0\xff") for data in files.values()), "no header verifies"
@@ -66,7 +66,7 @@ def wal(folder):
     if torn: print("torn", f"{tail.number:08X}.WAL", torn)
 
 def checkpoint(path):
-    head = header(data := open(path, "rb").read(), b"\x89DCKP\r\n\x1a", last_id="Q", tag="I", chunk_bytes="I", reserved="I")
+    head = header(data := open(path, "rb").read(), b"\x89DCKP\r\n\x1a", last_id="Q", tag="I", chunk_bytes="I", segment="I")
     *chunks, end = frames(data, head.first, head.check, head.align)
     sizes, chain = [len(chunk.payload) for chunk in chunks], reduce(crc, (struct.pack("<I", chunk.check) for chunk in chunks), 0)
     assert end.payload == struct.pack("<B3xIQI", 6, len(chunks), sum(sizes), chain) and max(sizes, default=0) <= head.chunk_bytes
