@@ -201,6 +201,7 @@ impl<D: Directory> CheckpointPublisher<D> {
         }
         self.store.check_log(wal.raw().log_id(), self.options.checkpoint)?;
         let _durable = wal.flush_and_sync()?; // crash: the log, durable up to here
+        self.store.remove_unfinished(self.options.checkpoint)?;
         let (log_id, segment) = (wal.raw().log_id(), wal.raw().tail_segment());
         let meta = CheckpointMeta { log_id, last_id, tag: self.options.tag, segment };
         let (generation, mut writer) = self.store.create(meta, self.options.checkpoint)?;

@@ -188,3 +188,22 @@ fn a_checkpoint_of_entries_that_were_truncated_is_never_taken_for_the_state() {
     let recovered = recover(&mut wal, &RecoverOptions::new());
     assert!(!recovered.as_ref().is_ok_and(|found| found.state != 1005), "{recovered:?}");
 }
+
+#[test]
+fn what_crashes_left_of_checkpoints_makes_room_for_the_next() {
+    let dir = MemoryDirectory::new();
+    let mut wal = open(&dir, "wal");
+    let mut publisher = CheckpointPublisher::new(dir.clone(), PublishOptions::new()).unwrap();
+    publisher.publish(&mut wal, &0_u64).unwrap();
+    let whole = dir.contents(Name::new("ckp/00000001.CKP").unwrap()).unwrap();
+    for left in ["ckp/00000002.CKP", "ckp/00000003.CKP"] {
+        dir.put(Name::new(left).unwrap(), whole[..50].to_vec());
+    }
+    let mut publisher = CheckpointPublisher::new(dir.clone(), PublishOptions::new()).unwrap();
+    let published = publisher.publish(&mut wal, &0_u64).unwrap();
+    let files: Vec<_> = dir.names().into_iter().filter(|file| file.starts_with("ckp/")).collect();
+    assert_eq!(
+        files,
+        ["ckp/00000001.CKP".to_owned(), format!("ckp/{:08X}.CKP", published.generation())]
+    );
+}

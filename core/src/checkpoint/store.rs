@@ -222,6 +222,24 @@ impl<D: Directory> CheckpointStore<D> {
         Ok(u32::try_from(doomed.len()).unwrap_or(u32::MAX))
     }
 
+    /// Removes the unfinished checkpoints above the newest whole one: what crashes left must not keep the room that the next one needs. Damaged
+    /// ones stay.
+    ///
+    /// # Errors
+    /// As [`remove_older`](Self::remove_older).
+    pub fn remove_unfinished(&mut self, options: CheckpointOptions) -> Result<(), Error<D::Error>> {
+        for generation in self.list()?.into_iter().rev() {
+            if self.is_durable(generation, options)? {
+                break;
+            }
+            if let Err(Error::Unfinished { file, .. }) = self.verify(generation, options) {
+                // crash: it is there again, and as unfinished as before
+                self.dir.remove(file.as_name()).on(Operation::Remove, &file)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a checkpoint is whole, after making it durable: a process that was killed may have left it in a cache.
     fn is_durable(
         &mut self,
