@@ -200,10 +200,10 @@ fn what_crashes_left_of_checkpoints_makes_room_for_the_next() {
         dir.put(Name::new(left).unwrap(), whole[..50].to_vec());
     }
     let mut publisher = CheckpointPublisher::new(dir.clone(), PublishOptions::new()).unwrap();
-    let published = publisher.publish(&mut wal, &0_u64).unwrap();
+    let made = publisher.publish(&mut wal, &0_u64).unwrap();
     let files: Vec<_> = dir.names().into_iter().filter(|file| file.starts_with("ckp/")).collect();
     assert_eq!(
         files,
-        ["ckp/00000001.CKP".to_owned(), format!("ckp/{:08X}.CKP", published.generation())]
+        ["ckp/00000001.CKP".to_owned(), format!("ckp/{:08X}.CKP", made.generation())]
     );
 }
