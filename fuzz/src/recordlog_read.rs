@@ -111,15 +111,13 @@ impl Log {
     }
 
     fn open<'d>(&mut self, dir: &'d MemoryDirectory) -> Writer<'d> {
-        self.durable_bytes = read(dir, FILE).len();
         let writer =
             RecordLogWriter::open(dir, name(), self.options).expect("a log without damage opens");
         let last = writer.last_record().map_or(0, EntryId::get);
         assert_eq!(last, self.records.len() as u64, "what was there is found again");
         self.durable = self.records.len();
-        if self.records.is_empty() {
-            self.durable_bytes = read(dir, FILE).len();
-        }
+        // What opening writes is synced, or waits in the buffer.
+        self.durable_bytes = read(dir, FILE).len();
         writer
     }
 
