@@ -214,12 +214,24 @@ fn every_script_of_two_steps_survives_two_crashes() {
     assert!(sum.by_depth.len() == 2 && !sum.cut_short, "{sum}");
 }
 
+fn tear_at_any_byte(lengths: core::ops::RangeInclusive<u32>, samples: usize) {
+    let disk = DiskOptions::new().with_tear_unit(1).without_junk();
+    let survivors = SurvivorLimits::new().with_exhaustive_max(1).with_samples(samples);
+    let bounds = Bounds::new(disk).with_depth(2).with_survivors(survivors);
+    let sum = explore_all(lengths, &bounds, false);
+    assert!(sum.sampled > 0, "{sum}");
+}
+
 #[test]
 fn every_script_survives_a_tear_at_any_byte() {
-    let disk = DiskOptions::new().with_tear_unit(1).without_junk();
-    let survivors = SurvivorLimits::new().with_exhaustive_max(1).with_samples(40);
-    let sum = explore_all(1..=2, &Bounds::new(disk).with_depth(2).with_survivors(survivors), false);
-    assert!(sum.sampled > 0, "{sum}");
+    tear_at_any_byte(1..=1, 8);
+}
+
+/// More than a million states; by command: `cargo test --release -p durability-testkit --test recordlog_crashes -- --ignored`.
+#[test]
+#[ignore = "half a minute in release"]
+fn every_script_of_two_steps_survives_two_tears_at_any_byte() {
+    tear_at_any_byte(2..=2, 40);
 }
 
 #[test]
