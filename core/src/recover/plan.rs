@@ -36,7 +36,7 @@ pub(super) enum Refusal {
     Ahead(Candidate),
     /// The entry to stop at is not in the log.
     StopBeyond(EntryId),
-    /// The oldest checkpoint is behind the entry to stop at.
+    /// The oldest checkpoint that meets the log is behind the entry to stop at.
     StopBefore { stop: EntryId, oldest: EntryId },
     /// Entries between the best checkpoint and the log are missing.
     Gap { needed: EntryId },
@@ -65,9 +65,11 @@ pub(super) fn plan(
     if !checkpoints.is_empty() || from_nothing {
         return Ok(Plan { checkpoints, from_nothing });
     }
-    let oldest = candidates.iter().filter_map(|candidate| candidate.last_id).min();
+    // None that is in time meets the log, so whichever does is behind the entry to stop at.
+    let usable = candidates.iter().filter(|candidate| meets(candidate));
+    let oldest = usable.filter_map(|candidate| candidate.last_id).min();
     match (stop, oldest) {
-        (Some(stop), Some(oldest)) if oldest > stop => Err(Refusal::StopBefore { stop, oldest }),
+        (Some(stop), Some(oldest)) => Err(Refusal::StopBefore { stop, oldest }),
         _ => {
             let after = number(best.and_then(|best| best.last_id)).saturating_add(1);
             Err(Refusal::Gap { needed: EntryId::new(after).unwrap_or(EntryId::FIRST) })
@@ -101,6 +103,19 @@ mod tests {
         assert_eq!((found.checkpoints.len(), found.from_nothing), (0, true));
         assert!(plan(&[], log(1, 0), None).unwrap().from_nothing);
         assert_eq!(plan(&[at(1, 10)], log(11, 10), None).unwrap().checkpoints, vec![at(1, 10)]);
+    }
+
+    /// A checkpoint in time whose log is gone does not hide that a later one is usable.
+    #[test]
+    fn a_stop_before_the_oldest_usable_checkpoint_is_told_from_a_gap() {
+        let before = |stop, oldest| Refusal::StopBefore { stop: id(stop), oldest: id(oldest) };
+        let refusal = |candidates: &[Candidate], first, stop| {
+            plan(candidates, log(first, 17), Some(id(stop))).unwrap_err()
+        };
+        assert_eq!(refusal(&[at(1, 5), at(2, 16)], 7, 6), before(6, 16));
+        assert_eq!(refusal(&[at(1, 12), at(2, 16)], 7, 6), before(6, 12));
+        assert_eq!(refusal(&[at(1, 5)], 7, 6), Refusal::Gap { needed: id(6) });
+        assert_eq!(refusal(&[at(1, 5), at(2, 9)], 12, 6), Refusal::Gap { needed: id(6) });
     }
 
     /// Every small combination, against the rule in words.
