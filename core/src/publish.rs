@@ -200,7 +200,12 @@ impl<D: Directory> CheckpointPublisher<D> {
             return Err(Error::Gap { needed, first, last });
         }
         self.store.check_log(wal.raw().log_id(), self.options.checkpoint)?;
-        let _durable = wal.flush_and_sync()?; // crash: the log, durable up to here
+        if !planted!(LogUnsyncedBeforeCheckpoint) {
+            let _durable = wal.flush_and_sync()?; // crash: the log, durable up to here
+        }
+        if planted!(PrunedBeforeCheckpoint) {
+            wal.truncate_prefix(wal.raw().next_entry_id())?;
+        }
         self.store.remove_unfinished(self.options.checkpoint)?;
         let (log_id, segment) = (wal.raw().log_id(), wal.raw().tail_segment());
         let meta = CheckpointMeta { log_id, last_id, tag: self.options.tag, segment };

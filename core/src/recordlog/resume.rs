@@ -76,8 +76,12 @@ pub(super) fn create<D: Directory>(
         0,
         (RECORD_LOG_HEADER_BYTES as u64).next_multiple_of(options.granule.into()),
     )?;
-    sink.sync()?; // crash: no file, or an unfinished creation
-    dir.sync_dir(path.folder()).on(Operation::SyncDir, sink.name())?; // crash: the same, or an empty log
+    if !planted!(RecordLogHeaderUnsynced) {
+        sink.sync()?; // crash: no file, or an unfinished creation
+    }
+    if !planted!(RecordLogNameUnsynced) {
+        dir.sync_dir(path.folder()).on(Operation::SyncDir, sink.name())?; // crash: the same, or an empty log
+    }
     sink.pad(codec)?;
     Ok(Some(Ready { sink, codec, records: 0, proven: false, unsynced: false, closed: false }))
 }
@@ -94,7 +98,9 @@ pub(super) fn resume<D: Directory>(
     }
     let can_reopen = dir.capabilities().reopen();
     if can_reopen {
-        dir.sync_file(path).on(Operation::Sync, &name)?; // crash: as it was
+        if !planted!(ResumedUnsynced) {
+            dir.sync_file(path).on(Operation::Sync, &name)?; // crash: as it was
+        }
         dir.sync_dir(path.folder()).on(Operation::SyncDir, &name)?;
     }
     match inspect(dir, path, options)? {
@@ -112,7 +118,7 @@ pub(super) fn resume<D: Directory>(
             if torn {
                 append_resume(&mut sink, codec, options, records, end)?;
             }
-            let settled = torn && end.zeros_revive;
+            let settled = torn && end.zeros_revive && !planted!(RevivedByZeros);
             if settled {
                 // crash: it may leave zeros where the file grew, and only the resume frame keeps them from making a torn frame whole
                 sink.sync()?;
@@ -121,7 +127,7 @@ pub(super) fn resume<D: Directory>(
                 sink,
                 codec,
                 records,
-                proven: !torn || settled,
+                proven: !torn || settled || planted!(ResumeFrameNotDurable),
                 unsynced: torn && !settled,
                 closed: closed && !torn,
             }))

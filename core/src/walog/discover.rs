@@ -79,7 +79,7 @@ pub(crate) fn discover<D: Directory>(
     purpose: Purpose,
     buffer: &mut Vec<u8>,
 ) -> Result<Discovered, Error<D::Error>> {
-    if purpose == Purpose::Write {
+    if purpose == Purpose::Write && !planted!(OpenedFolderUnsynced) {
         // A name that only a cache has must not become part of what is built upon.
         dir.sync_dir(settings.folder()).on(Operation::SyncDir, &settings.lock_name()?)?;
     }
@@ -87,7 +87,7 @@ pub(crate) fn discover<D: Directory>(
     let mut tail_found = false;
     for number in list(dir, settings)?.into_iter().rev() {
         let name = settings.segment_name(number)?;
-        if purpose == Purpose::Write && !tail_found {
+        if purpose == Purpose::Write && !tail_found && !planted!(OpenedTailUnsynced) {
             // What is read from here on is what the medium has: a process may have died with the tail in the cache only, or a failed
             // sync may have left the cache ahead of the medium.
             dir.sync_file(name.as_name()).on(Operation::Sync, &name)?;
@@ -120,7 +120,9 @@ pub(crate) fn discover<D: Directory>(
     let only_tail = only_tail.map_err(|broken| damaged(settings, broken))?;
     if let Some(segment) = only_tail.last() {
         let (ending, marks) = scan_tail(dir, settings, log_id, segment, buffer)?;
-        found.oldest = found.oldest.max(marks.oldest);
+        if !planted!(PruneMarkIgnored) {
+            found.oldest = found.oldest.max(marks.oldest);
+        }
         found.end = Some((ending, marks));
     }
     let chain = chain::chain(&found.observed, found.oldest);
