@@ -20,7 +20,8 @@ use super::state::Recording;
 use super::survivors::{Coverage, CrashStates, Snapshot};
 use super::{SimulatedDisk, replay};
 
-/// How a life ended. An error is fine after a fault, and a violation without one.
+/// How a life ended. An error is fine after a fault, and a violation without one; a [`Violation`] as the error is one in any case, for laws
+/// that a workload checks itself.
 pub type Ended = Result<(), Box<dyn core::error::Error>>;
 
 /// A program to be run through its crashes.
@@ -170,11 +171,16 @@ pub(super) fn live<W: Workload>(
             let detail = panic_text(&*panic);
             return Err(Violation { law: "no panic", detail });
         }
-        Ok(Err(error)) if fault.is_none() => {
-            let law = if life == 0 { "runs without an error" } else { "every crash opens again" };
-            return Err(Violation { law, detail: error.to_string() });
-        }
-        Ok(_) => {}
+        Ok(Err(error)) => match error.downcast() {
+            Ok(violation) => return Err(*violation),
+            Err(error) if fault.is_none() => {
+                let law =
+                    if life == 0 { "runs without an error" } else { "every crash opens again" };
+                return Err(Violation { law, detail: error.to_string() });
+            }
+            Err(_) => {}
+        },
+        Ok(Ok(())) => {}
     }
     oracle.check(journal)
 }

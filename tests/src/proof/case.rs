@@ -1,0 +1,104 @@
+//! One workload within its bounds, whatever its types are.
+//!
+//! Must never end the process, or decide how much is enough: that is its caller's.
+
+use core::fmt;
+
+use crate::simulated::{
+    Bounds, Failure, Oracle, ReplayError, Statistics, Workload, explore, replay,
+};
+
+/// A workload, the oracle that judges it, and how far to explore it.
+#[derive(Debug)]
+pub struct Case {
+    bounds: Bounds,
+    explorable: Box<dyn Explorable>,
+}
+
+/// A law that was broken, and by which workload.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{workload}\n{failure}")]
+pub struct Broken {
+    /// The workload: its steps and options.
+    pub workload: String,
+    /// The law, the story, and the line to replay it with.
+    pub failure: Box<Failure>,
+}
+
+impl Case {
+    /// A workload within bounds.
+    pub fn new<W, O>(workload: W, oracle: O, bounds: Bounds) -> Self
+    where
+        W: Workload + fmt::Debug + Send + Sync + 'static,
+        O: Oracle<W::Operation, W::Seen> + Send + Sync + 'static,
+    {
+        Self { bounds, explorable: Box::new(Judged { workload, oracle }) }
+    }
+
+    /// The workload: its steps and options.
+    pub fn about(&self) -> String {
+        self.explorable.about()
+    }
+
+    /// How far it is explored.
+    pub const fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    /// Runs it through its crashes, and gives up after that many distinct states.
+    ///
+    /// # Errors
+    /// The first law that is found broken.
+    pub fn run(&self, states_max: u64) -> Result<Statistics, Box<Broken>> {
+        let bounds = self.bounds.clone().with_states_max(states_max);
+        self.explorable.explore(&bounds).map_err(|failure| Box::new(self.broken(failure)))
+    }
+
+    /// Walks to one state again, by the line that a failure gave; see [`replay()`].
+    ///
+    /// # Errors
+    /// If the line does not fit this case.
+    pub fn replay(&self, line: &str) -> Result<Option<Box<Broken>>, ReplayError> {
+        let found = self.explorable.replay(&self.bounds, line)?;
+        Ok(found.map(|failure| Box::new(self.broken(failure))))
+    }
+
+    fn broken(&self, failure: Box<Failure>) -> Broken {
+        Broken { workload: self.about(), failure }
+    }
+}
+
+trait Explorable: fmt::Debug + Send + Sync {
+    fn about(&self) -> String;
+    fn explore(&self, bounds: &Bounds) -> Result<Statistics, Box<Failure>>;
+    fn replay(&self, bounds: &Bounds, line: &str) -> Result<Option<Box<Failure>>, ReplayError>;
+}
+
+struct Judged<W, O> {
+    workload: W,
+    oracle: O,
+}
+
+impl<W: fmt::Debug, O> fmt::Debug for Judged<W, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.workload.fmt(f)
+    }
+}
+
+impl<W, O> Explorable for Judged<W, O>
+where
+    W: Workload + fmt::Debug + Send + Sync,
+    O: Oracle<W::Operation, W::Seen> + Send + Sync,
+{
+    fn about(&self) -> String {
+        format!("{:?}", self.workload)
+    }
+
+    fn explore(&self, bounds: &Bounds) -> Result<Statistics, Box<Failure>> {
+        explore(&self.workload, &self.oracle, bounds)
+    }
+
+    fn replay(&self, bounds: &Bounds, line: &str) -> Result<Option<Box<Failure>>, ReplayError> {
+        replay(&self.workload, &self.oracle, bounds, line)
+    }
+}

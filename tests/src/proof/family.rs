@@ -1,0 +1,134 @@
+//! The families of workloads: which there are, and running one as a whole.
+//!
+//! Must never leave a family out: what is not listed here proves nothing.
+
+use core::fmt;
+
+use crate::simulated::Statistics;
+
+use super::case::{Broken, Case};
+use super::size::Size;
+use super::{publish, recordlog, replace, wal};
+
+/// The cases of a family, made as they are needed.
+pub type Cases = Box<dyn Iterator<Item = Case> + Send>;
+
+/// Workloads that prove the same thing in many ways.
+#[derive(Clone, Copy)]
+pub struct Family {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// The tier of proofs: 4 is crashes, 5 a fault and then a crash.
+    pub tier: u8,
+    /// What it does, in a line.
+    pub about: &'static str,
+    pub(super) cases: fn(&Size) -> Cases,
+}
+
+impl fmt::Debug for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Family").field("name", &self.name).field("tier", &self.tier).finish()
+    }
+}
+
+impl Family {
+    /// All workloads of this family, at this size.
+    pub fn cases(&self, size: &Size) -> Cases {
+        (self.cases)(size)
+    }
+
+    /// Runs all of them in a row, and stops after the size's number of distinct states.
+    ///
+    /// # Errors
+    /// The first law that is found broken.
+    ///
+    /// # Examples
+    /// ```
+    /// use durability_testkit::proof::{Size, families};
+    /// let size = Size::test().with_states_max(1_000);
+    /// for family in families() {
+    ///     let statistics = family.run(&size)?;
+    ///     assert!(statistics.distinct > 0);
+    /// }
+    /// # Ok::<(), Box<durability_testkit::proof::Broken>>(())
+    /// ```
+    pub fn run(&self, size: &Size) -> Result<Statistics, Box<Broken>> {
+        let mut sum = Statistics::default();
+        for case in self.cases(size) {
+            let left = size.states_max().saturating_sub(sum.distinct);
+            if left == 0 {
+                sum.cut_short = true;
+                break;
+            }
+            sum.add(&case.run(left)?);
+        }
+        Ok(sum)
+    }
+}
+
+/// Every family.
+pub fn families() -> &'static [Family] {
+    &FAMILIES
+}
+
+/// The family of this name.
+pub fn family(name: &str) -> Option<&'static Family> {
+    FAMILIES.iter().find(|family| family.name == name)
+}
+
+static FAMILIES: [Family; 9] = [
+    Family {
+        name: "wal",
+        tier: 4,
+        about: "the log, every short script, one crash and two",
+        cases: wal::crashes,
+    },
+    Family {
+        name: "wal-preallocated",
+        tier: 4,
+        about: "the log on reserved room",
+        cases: wal::preallocated,
+    },
+    Family {
+        name: "wal-flash",
+        tier: 4,
+        about: "the log on flash that is programmed once, and torn clean or to junk",
+        cases: wal::flash,
+    },
+    Family {
+        name: "wal-faults",
+        tier: 5,
+        about: "the log, a fault and a crash",
+        cases: wal::faults,
+    },
+    Family {
+        name: "recordlog",
+        tier: 4,
+        about: "the record log, every short script, torn at units and at any byte",
+        cases: recordlog::crashes,
+    },
+    Family {
+        name: "recordlog-faults",
+        tier: 5,
+        about: "the record log, a fault and a crash",
+        cases: recordlog::faults,
+    },
+    Family {
+        name: "publish",
+        tier: 4,
+        about: "log, checkpoints and recovery",
+        cases: publish::crashes,
+    },
+    Family {
+        name: "publish-faults",
+        tier: 5,
+        about: "log, checkpoints and recovery, a fault and a crash",
+        cases: publish::faults,
+    },
+    Family {
+        name: "replace",
+        tier: 4,
+        about: "whole files replaced at once, with crashes and with faults",
+        cases: replace::all,
+    },
+];
