@@ -1,0 +1,158 @@
+//! The matrix: for each bug what must find it and what did, as Markdown.
+//!
+//! Must never call a bug found that another tier than its own found.
+
+use std::fmt::{self, Write as _};
+use std::fs;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::Failed;
+use crate::programs::root;
+use crate::table::Planted;
+use crate::verdict::Verdict;
+
+/// What became of one bug.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) planted: &'static Planted,
+    /// Under the tier that must find it.
+    pub(crate) verdict: Result<Verdict, String>,
+    pub(crate) seconds: f64,
+    /// What else finds it, if that was asked for.
+    pub(crate) elsewhere: Vec<Verdict>,
+}
+
+impl Row {
+    /// Whether it is as it must be.
+    fn fails(&self) -> Option<String> {
+        let planted = self.planted;
+        match (&self.verdict, planted.harmless) {
+            (Err(failed), _) => Some(format!("no verdict: {failed}")),
+            (Ok(Verdict::Survived { .. }), Some(_)) => None,
+            (Ok(Verdict::Survived { reached: false, .. }), None) => {
+                Some("survives, and its site was never come by".to_owned())
+            }
+            (Ok(Verdict::Survived { cases, .. }), None) => Some(format!("survives {cases} cases")),
+            (Ok(Verdict::Found(found)), Some(_)) => {
+                Some(format!("is no harm, by the table, and breaks \"{}\"", found.law))
+            }
+            (Ok(Verdict::Found(found)), None) => {
+                let tier = planted.finder.tier();
+                if found.tier != tier {
+                    return Some(format!("found by tier {} and not by {tier}", found.tier));
+                }
+                let fits = planted.fits(found);
+                (!fits).then(|| {
+                    format!("found by \"{}\", which is not law {}", found.law, planted.law)
+                })
+            }
+        }
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.planted.bug.name();
+        write!(f, "{name}: ")?;
+        match &self.verdict {
+            Ok(Verdict::Found(found)) => {
+                write!(
+                    f,
+                    "tier {}, {}, {}, {} cases",
+                    found.tier, found.place, found.law, found.cases
+                )?;
+            }
+            Ok(Verdict::Survived { cases, .. }) => write!(f, "survives {cases} cases")?,
+            Err(failed) => write!(f, "{failed}")?,
+        }
+        write!(f, ", {:.1} s", self.seconds)?;
+        for verdict in &self.elsewhere {
+            if let Verdict::Found(found) = verdict {
+                write!(
+                    f,
+                    "\n    also: tier {}, {}, {}, {} cases",
+                    found.tier, found.place, found.law, found.cases
+                )?;
+            }
+        }
+        match self.fails() {
+            Some(complaint) => write!(f, "\n    FAILS: {complaint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Prints the matrix, and says whether all of it is as it must be.
+pub(crate) fn show(mut rows: Vec<Row>, took: Duration, write: bool) -> Result<ExitCode, Failed> {
+    rows.sort_by_key(|row| {
+        (row.planted.harmless.is_some(), row.planted.finder.tier(), row.planted.bug as u32)
+    });
+    let text = markdown(&rows, took)?;
+    println!("{text}");
+    if write {
+        fs::write(root().join("tests/MUTANTS.md"), &text)?;
+    }
+    let failed: Vec<String> = rows
+        .iter()
+        .filter_map(|row| Some(format!("{} {}", row.planted.bug.name(), row.fails()?)))
+        .collect();
+    for complaint in &failed {
+        eprintln!("{complaint}");
+    }
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn markdown(rows: &[Row], took: Duration) -> Result<String, Failed> {
+    let mut text = String::new();
+    let (bugs, harmless): (Vec<&Row>, Vec<&Row>) =
+        rows.iter().partition(|row| row.planted.harmless.is_none());
+    writeln!(text, "# Planted bugs\n")?;
+    writeln!(
+        text,
+        "Each bug is planted alone, by `cargo run -p durability-testkit --bin mutants -- --write`, which wrote this file; the tier named for it must find it, by \
+         the law that it breaks. The numbers of the laws and the tiers are those of [RELIABILITY.md](../RELIABILITY.md). *Cases* are the distinct crash states, \
+         damages or tests that were looked at until it was found.\n"
+    )?;
+    writeln!(text, "{} bugs, {} s in all.\n", bugs.len(), took.as_secs())?;
+    writeln!(text, "| bug | what it does | law | tier | found by | law named | cases | seconds |")?;
+    writeln!(text, "|---|---|---|---|---|---|---|---|")?;
+    for row in &bugs {
+        let (bug, planted) = (row.planted.bug, row.planted);
+        write!(
+            text,
+            "| `{}` | {} | {} | {} | ",
+            bug.name(),
+            bug.what(),
+            planted.law,
+            planted.finder.tier()
+        )?;
+        match (&row.verdict, row.fails()) {
+            (Ok(Verdict::Found(found)), None) => writeln!(
+                text,
+                "{} | {} | {} | {:.1} |",
+                found.place, found.law, found.cases, row.seconds
+            )?,
+            (_, complaint) => {
+                writeln!(text, "**{}** | | | {:.1} |", complaint.unwrap_or_default(), row.seconds)?;
+            }
+        }
+    }
+    writeln!(text, "\n## No bugs after all\n")?;
+    writeln!(
+        text,
+        "Looked like bugs, and are none by design. They are planted all the same, and must survive.\n"
+    )?;
+    writeln!(text, "| change | what it does | why it is no harm | cases survived |")?;
+    writeln!(text, "|---|---|---|---|")?;
+    for row in &harmless {
+        let bug = row.planted.bug;
+        let cases = match &row.verdict {
+            Ok(Verdict::Survived { cases, .. }) => cases.to_string(),
+            _ => format!("**{}**", row.fails().unwrap_or_default()),
+        };
+        let why = row.planted.harmless.unwrap_or_default();
+        writeln!(text, "| `{}` | {} | {why} | {cases} |", bug.name(), bug.what())?;
+    }
+    Ok(text)
+}
