@@ -4,7 +4,7 @@
 
 use core::error::Error as StdError;
 
-use crate::simulated::Violation;
+use crate::simulated::{FaultKind, Violation};
 
 /// Whatever went wrong.
 pub(super) type Failed = Box<dyn StdError>;
@@ -16,4 +16,9 @@ pub(super) fn hold(
     detail: impl FnOnce() -> String,
 ) -> Result<(), Violation> {
     if holds { Ok(()) } else { Err(Violation { law, detail: detail() }) }
+}
+
+/// Every failure that an operation can meet.
+pub(super) const fn fault_kinds() -> [FaultKind; 8] {
+    FaultKind::ALL
 }

@@ -6,12 +6,12 @@ use core::any::Any;
 use core::fmt;
 use core::hash::Hash;
 use core::panic::AssertUnwindSafe;
-use std::collections::HashMap;
 use std::panic::catch_unwind;
 
 use super::bounds::{Bounds, Statistics};
+use super::explored::{Explored, Known};
 use super::fault::Fault;
-use super::hash::{ReadyHash, mix};
+use super::hash::mix;
 use super::journal::Journal;
 use super::medium::Medium;
 use super::model::{Oracle, Violation};
@@ -53,6 +53,27 @@ pub trait Workload {
         disk: &SimulatedDisk,
         journal: &mut Journal<Self::Operation, Self::Seen>,
     ) -> Ended;
+
+    /// What the program does, in a line of words such as "append 3, sync, append 4"; the story of a failure opens with it.
+    fn describe(&self) -> String {
+        String::new()
+    }
+
+    /// Programs that do less than this one, those that do least first: what a failure is shrunk to if it shows there as
+    /// well. [`shorter`] makes them out of a list of steps.
+    ///
+    /// Must be the same list every time: replays name programs by their place in it.
+    fn smaller(&self) -> Vec<Self>
+    where
+        Self: Sized,
+    {
+        Vec::new()
+    }
+}
+
+/// A list of steps without some of them.
+pub fn shorter<T: Clone>(steps: &[T]) -> Vec<Vec<T>> {
+    (0..steps.len()).map(|at| [&steps[..at], &steps[at + 1..]].concat()).collect()
 }
 
 /// The journal of a workload.
@@ -131,11 +152,26 @@ pub fn explore<W: Workload>(
     oracle: &impl Oracle<W::Operation, W::Seen>,
     bounds: &Bounds,
 ) -> Result<Statistics, Box<Failure>> {
+    explore_beyond(workload, oracle, bounds, &Explored::new())
+}
+
+/// [`explore()`], without looking again at what other explorations have seen.
+///
+/// They must have the same bounds, and workloads that do the same in all lives but the first.
+///
+/// # Errors
+/// The first violation found.
+pub fn explore_beyond<W: Workload>(
+    workload: &W,
+    oracle: &impl Oracle<W::Operation, W::Seen>,
+    bounds: &Bounds,
+    explored: &Explored,
+) -> Result<Statistics, Box<Failure>> {
     let mut walk = Walk {
         workload,
         oracle,
         bounds,
-        seen: HashMap::default(),
+        explored,
         statistics: Statistics::default(),
         path: Path { limits: bounds.limits, ..Path::default() },
     };
@@ -194,8 +230,7 @@ struct Walk<'a, W, O> {
     workload: &'a W,
     oracle: &'a O,
     bounds: &'a Bounds,
-    /// For each state that was visited, how many further crashes were tried on it.
-    seen: HashMap<u64, u32, ReadyHash>,
+    explored: &'a Explored,
     statistics: Statistics,
     path: Path,
 }
@@ -275,10 +310,19 @@ impl<W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'_, W, O> {
         mark: usize,
         (depth, fault, faulted): (u32, Option<Fault>, bool),
     ) -> Result<(), Violation> {
-        let states = snapshot.crash_states(&self.bounds.limits);
-        self.count(&states);
+        let (moment, mut states) = (snapshot.hash(), None);
         for cut in journal.cuts(mark, snapshot.operations, until) {
             let tail = journal.split_off(cut);
+            let key = mix(moment, mix(journal.hash(), u64::from(faulted)));
+            if !self.explored.meet_moment(key, depth) {
+                journal.restore(tail);
+                continue;
+            }
+            let states = states.get_or_insert_with(|| {
+                let states = snapshot.crash_states(&self.bounds.limits);
+                self.count(&states);
+                states
+            });
             let mut step =
                 Step { fault, snapshot: number, entries: cut - mark, left: Left::Killed };
             if self.bounds.kill {
@@ -315,15 +359,15 @@ impl<W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'_, W, O> {
         self.statistics.states += 1;
         // Lives that wrote nothing down differ in their number only, which nothing depends on.
         let key = mix(hash, mix(journal.hash(), u64::from(faulted)));
-        if self.seen.get(&key).is_some_and(|tried| *tried >= depth) {
-            return Ok(());
-        }
-        if self.statistics.distinct >= self.bounds.states_max {
-            self.statistics.cut_short = true;
-            return Ok(());
-        }
-        if self.seen.insert(key, depth).is_none() {
-            self.statistics.distinct += 1;
+        let is_full = self.statistics.distinct >= self.bounds.states_max;
+        match self.explored.meet(key, depth, !is_full) {
+            Known::Tried => return Ok(()),
+            Known::Shallower => {}
+            Known::New if is_full => {
+                self.statistics.cut_short = true;
+                return Ok(());
+            }
+            Known::New => self.statistics.distinct += 1,
         }
         self.statistics.count_judged(self.path.steps.len(), 1);
         self.path.steps.push(step);
