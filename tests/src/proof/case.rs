@@ -32,9 +32,9 @@ pub struct Case {
 
 /// A law that was broken, and by which workload.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{workload}\n{failure}")]
+#[error("found with: {workload}\n{failure}")]
 pub struct Broken {
-    /// The workload: its steps and options.
+    /// The workload that it was found with: its steps and options. The failure's own may be smaller.
     pub workload: String,
     /// The law, the story, and the line to replay it with.
     pub failure: Box<Failure>,
@@ -89,8 +89,7 @@ impl Case {
 
 trait Explorable: fmt::Debug + Send + Sync {
     fn about(&self) -> String;
-    fn explore(&self, bounds: &Bounds, explored: &Explored)
-    -> Result<Statistics, Box<Failure>>;
+    fn explore(&self, bounds: &Bounds, explored: &Explored) -> Result<Statistics, Box<Failure>>;
     fn replay(&self, bounds: &Bounds, line: &str) -> Result<Option<Box<Failure>>, ReplayError>;
 }
 
@@ -114,11 +113,7 @@ where
         self.workload.describe()
     }
 
-    fn explore(
-        &self,
-        bounds: &Bounds,
-        explored: &Explored,
-    ) -> Result<Statistics, Box<Failure>> {
+    fn explore(&self, bounds: &Bounds, explored: &Explored) -> Result<Statistics, Box<Failure>> {
         explore_beyond(&self.workload, &self.oracle, bounds, explored)
     }
 

@@ -90,7 +90,12 @@ static FAMILIES: [Family; 9] = [
         about: "the log on reserved room, on flash, and on disks that lack something",
         cases: wal::backends,
     },
-    Family { name: "wal-faults", tier: 5, about: "the log, a fault and a crash", cases: wal::faults },
+    Family {
+        name: "wal-faults",
+        tier: 5,
+        about: "the log, a fault and a crash",
+        cases: wal::faults,
+    },
     Family {
         name: "recordlog",
         tier: 4,

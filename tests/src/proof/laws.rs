@@ -4,7 +4,7 @@
 
 use core::error::Error as StdError;
 
-use crate::simulated::{FaultKind, Violation};
+use crate::simulated::Violation;
 
 /// Whatever went wrong.
 pub(super) type Failed = Box<dyn StdError>;
@@ -16,9 +16,4 @@ pub(super) fn hold(
     detail: impl FnOnce() -> String,
 ) -> Result<(), Violation> {
     if holds { Ok(()) } else { Err(Violation { law, detail: detail() }) }
-}
-
-/// Every failure that an operation can meet.
-pub(super) const fn fault_kinds() -> [FaultKind; 8] {
-    FaultKind::ALL
 }

@@ -3,7 +3,6 @@
 //!
 //! Must never acknowledge to the journal what log or publisher did not acknowledge.
 
-use durability_core::{EntryId, Error};
 use durability_core::checkpoint::{CheckpointOptions, CheckpointReader, CheckpointStore};
 use durability_core::publish::{CheckpointPublisher, PublishOptions};
 use durability_core::recover::{
@@ -11,16 +10,18 @@ use durability_core::recover::{
 };
 use durability_core::storage::{Directory, Folder};
 use durability_core::walog::{WalOptions, WalWriter};
+use durability_core::{EntryId, Error};
 
 use crate::simulated::{
-    Bounds, DiskOptions, Ended, JournalOf, Model, PrefixOracle, SimulatedDisk, Workload, shorter,
+    Bounds, DiskOptions, Ended, FaultKind, JournalOf, Model, PrefixOracle, SimulatedDisk, Workload,
+    shorter,
 };
 
 use super::case::{Case, Group};
 use super::disks::{self, survivors};
 use super::family::Cases;
 use super::foreign;
-use super::laws::{Failed, fault_kinds, hold};
+use super::laws::{Failed, hold};
 use super::scripts::{Step, sample, scripts, words};
 use super::size::Size;
 
@@ -156,7 +157,6 @@ const FOLDER: &str = "wal";
 /// The folder of the checkpoints.
 const CHECKPOINTS: &str = "ckp";
 
-
 fn checkpoint_options() -> CheckpointOptions {
     CheckpointOptions::new().chunk_bytes(256).read_bytes(256)
 }
@@ -228,7 +228,8 @@ impl PublishWorkload {
         } else {
             recover_with_wal(&mut wal, &options, NOTHING, push)?
         };
-        let (base, first) = (report.checkpoint_last_id.map_or(0, EntryId::get), wal.first_entry_id());
+        let (base, first) =
+            (report.checkpoint_last_id.map_or(0, EntryId::get), wal.first_entry_id());
         hold(first.get() <= base + 1, "the log begins where a checkpoint ends, or before", || {
             format!("at {first}, the checkpoint ends at {base}")
         })?;
@@ -436,7 +437,7 @@ pub(super) fn crashes(size: &Size) -> Cases {
 /// Every fault at every operation, of the first life and of the recovery, then a crash.
 pub(super) fn faults(size: &Size) -> Cases {
     let plain = DiskOptions::new().with_tear_unit(64);
-    let one = Bounds::new(plain).with_faults(&fault_kinds()).with_survivors(survivors(16, 4));
+    let one = Bounds::new(plain).with_faults(&FaultKind::ALL).with_survivors(survivors(16, 4));
     let later = one.clone().with_depth(2).with_fault_lives(2).with_survivors(survivors(6, 2));
     let drawn = |length, count| sample(scripts(length), count, size.seed());
     let first = match size.pick(0, 1, 2) {

@@ -7,15 +7,15 @@ use durability_core::storage::{Directory as _, Name, NameError};
 use durability_core::{EntryId, Error, ReadMode};
 
 use crate::simulated::{
-    Bounds, DiskOptions, Ended, JournalOf, LogModel, LogOperation, LogSeen, PrefixOracle,
-    SimulatedDisk, SimulatedError, Workload, shorter,
+    Bounds, DiskOptions, Ended, FaultKind, JournalOf, LogModel, LogOperation, LogSeen,
+    PrefixOracle, SimulatedDisk, SimulatedError, Workload, shorter,
 };
 
 use super::case::{Case, Group};
 use super::disks::{self, survivors};
 use super::family::Cases;
 use super::foreign;
-use super::laws::{Failed, fault_kinds, hold};
+use super::laws::{Failed, hold};
 use super::scripts::{Step, sample, scripts, words};
 use super::size::Size;
 
@@ -39,8 +39,7 @@ pub enum Do {
 }
 
 impl Step for Do {
-    const ALL: &'static [Self] =
-        &[Self::Append, Self::Large, Self::Flush, Self::Sync, Self::Close];
+    const ALL: &'static [Self] = &[Self::Append, Self::Large, Self::Flush, Self::Sync, Self::Close];
 
     fn follows(self, before: &[Self]) -> bool {
         let Some(last) = before.last() else {
@@ -324,7 +323,7 @@ pub(super) fn crashes(size: &Size) -> Cases {
 /// Every fault at every operation, of the first life and of the recovery, then a crash.
 pub(super) fn faults(size: &Size) -> Cases {
     let disk = DiskOptions::new().with_tear_unit(16);
-    let one = Bounds::new(disk).with_faults(&fault_kinds()).with_survivors(survivors(32, 6));
+    let one = Bounds::new(disk).with_faults(&FaultKind::ALL).with_survivors(survivors(32, 6));
     let later = one.clone().with_depth(2).with_fault_lives(2).with_survivors(survivors(8, 2));
     let first = [scripts(size.pick(2, 4, 4)), long_scripts()].concat();
     let inside = scripts(size.pick(1, 1, 2));

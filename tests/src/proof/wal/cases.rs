@@ -4,12 +4,11 @@
 
 use durability_core::walog::FlushPolicy;
 
-use crate::simulated::{Bounds, DiskOptions, LogModel, PrefixOracle};
+use crate::simulated::{Bounds, DiskOptions, FaultKind, LogModel, PrefixOracle};
 
 use super::super::case::{Case, Group};
 use super::super::disks::{self, survivors};
 use super::super::family::Cases;
-use super::super::laws::fault_kinds;
 use super::super::scripts::{sample, scripts};
 use super::super::size::Size;
 use super::log::Tag;
@@ -185,7 +184,7 @@ pub(in super::super) fn backends(size: &Size) -> Cases {
 /// Every fault at every operation, of the first life and of the recovery, then a crash.
 pub(in super::super) fn faults(size: &Size) -> Cases {
     let plain = disks::plain();
-    let one = Bounds::new(plain).with_faults(&fault_kinds()).with_survivors(survivors(16, 4));
+    let one = Bounds::new(plain).with_faults(&FaultKind::ALL).with_survivors(survivors(16, 4));
     let later = one.clone().with_depth(2).with_fault_lives(2).with_survivors(survivors(8, 2));
     let first = match size.pick(0, 1, 2) {
         0 => [all(2), long_scripts()].concat(),
@@ -198,7 +197,7 @@ pub(in super::super) fn faults(size: &Size) -> Cases {
         _ => [all(2), drawn(3, 40, size)].concat(),
     };
     let marked = Setup { name: "mark after sync", mark: true, ..Setup::PLAIN };
-    let flash = Bounds::new(disks::flash()).with_faults(&fault_kinds());
+    let flash = Bounds::new(disks::flash()).with_faults(&FaultKind::ALL);
     let flash = flash.with_survivors(survivors(16, 4));
     let some = drawn(size.pick(1, 2, 3), 60, size);
     Box::new(

@@ -8,9 +8,7 @@ mod setup;
 
 use durability_core::EntryId;
 
-use crate::simulated::{
-    Ended, JournalOf, LogOperation, LogSeen, SimulatedDisk, Workload, shorter,
-};
+use crate::simulated::{Ended, JournalOf, LogOperation, LogSeen, SimulatedDisk, Workload, shorter};
 
 use super::foreign;
 use super::laws::{Failed, hold};
@@ -201,9 +199,11 @@ impl WalWorkload {
         let looked = self.setup.look(disk)?;
         if self.setup.reading == Reading::StrictToo {
             let strict = self.setup.look_strictly(disk)?;
-            hold(strict.as_ref().is_none_or(|strict| *strict == looked), "both modes agree", || {
-                format!("strict {strict:?}, best effort {looked:?}")
-            })?;
+            hold(
+                strict.as_ref().is_none_or(|strict| *strict == looked),
+                "both modes agree",
+                || format!("strict {strict:?}, best effort {looked:?}"),
+            )?;
         }
         Ok(looked)
     }

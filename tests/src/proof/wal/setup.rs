@@ -5,7 +5,9 @@
 use core::fmt;
 
 use durability_core::storage::Directory;
-use durability_core::walog::{FlushPolicy, RawWalReader, RawWalWriter, WalOptions, WalReader, WalWriter};
+use durability_core::walog::{
+    FlushPolicy, RawWalReader, RawWalWriter, WalOptions, WalReader, WalWriter,
+};
 use durability_core::{Error, ReadMode};
 
 use crate::simulated::{LogSeen, SimulatedDisk};
