@@ -1,32 +1,34 @@
-//! Runs every workload of the crash proof on the simulated disk and prints what was found:
-//! `cargo run --release -p durability-testkit --bin crash_states`.
+//! Runs every workload of the crash proof on the simulated disk, and prints what was looked at and what was found:
+//! `cargo run --release -p durability-testkit --bin crash_states`, and with `-- --full` what an hour holds.
+//!
+//! Must never succeed with fewer states than it promises, or after a law was broken.
 #![allow(
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
-    reason = "a program runs on a host"
+    reason = "a program for people runs on a host"
 )]
-use durability_testkit::proof::{Size, families};
-use std::time::Instant;
-fn main() {
-    let only = std::env::args().nth(2);
-    let size = match std::env::args().nth(1).as_deref() {
-        Some("test") => Size::test(),
-        Some("full") => Size::full(),
-        _ => Size::ci(),
+
+mod arguments;
+mod run;
+mod table;
+
+use std::process::ExitCode;
+
+use arguments::Arguments;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(problem) => {
+            eprintln!("{problem}\n\n{}", arguments::USAGE);
+            return ExitCode::from(2);
+        }
     };
-    for family in families() {
-        if only.as_ref().is_some_and(|only| only != family.name) {
-            continue;
-        }
-        let start = Instant::now();
-        match family.run(&size) {
-            Ok(sum) => println!(
-                "{:>20} {:>8.2} s {:>10.0}/s {sum}",
-                family.name,
-                start.elapsed().as_secs_f64(),
-                sum.distinct as f64 / start.elapsed().as_secs_f64()
-            ),
-            Err(broken) => println!("{}: {broken}", family.name),
-        }
+    let report = run::run(&arguments);
+    print!("{}", table::Table::new(&arguments, &report));
+    if report.broken.is_none() && report.distinct() >= arguments.promised() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }

@@ -75,22 +75,24 @@ pub(in super::super) fn crashes(size: &Size) -> Cases {
     let one = Bounds::new(plain).with_survivors(survivors(128, 16));
     let two = Bounds::new(plain).with_depth(2).with_survivors(survivors(64, 12));
     let three = Bounds::new(plain).with_depth(3).with_survivors(survivors(16, 4));
-    let deep = |length, bounds| group(length, LATER, Setup::PLAIN, bounds, false);
+    let deep = |scripts, bounds| group(scripts, LATER, Setup::PLAIN, bounds, false);
     let shallow = match size.pick(0, 1, 2) {
-        0 => deep([all(2), long_scripts()].concat(), one),
-        1 => deep([all(4), drawn(5, 1_000, size), drawn(6, 1_000, size)].concat(), one),
-        _ => deep(all(6), one),
+        0 => [all(2), long_scripts()].concat(),
+        1 => [all(6), long_scripts()].concat(),
+        _ => [all(6), drawn(7, 200_000, size), long_scripts()].concat(),
     };
     let second = match size.pick(0, 1, 2) {
-        0 => deep(all(1), two),
-        1 => deep([all(2), drawn(3, 60, size), drawn(4, 60, size)].concat(), two),
-        _ => deep(all(4), two),
+        0 => all(1),
+        1 => all(4),
+        _ => [all(5), long_scripts()].concat(),
     };
     let third = match size.pick(0, 1, 2) {
-        0 => deep(Vec::new(), three),
-        1 => deep([all(1), drawn(2, 6, size)].concat(), three),
-        _ => deep(all(2), three),
+        0 => Vec::new(),
+        1 => all(2),
+        _ => [all(3), drawn(4, 100, size)].concat(),
     };
+    let (shallow, second) = (deep(shallow, one), deep(second, two));
+    let third = deep(third, three);
     Box::new(shallow.chain(second).chain(third))
 }
 
