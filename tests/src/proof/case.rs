@@ -2,24 +2,39 @@
 //!
 //! Must never end the process, or decide how much is enough: that is its caller's.
 
+use alloc::sync::Arc;
 use core::fmt;
 
 use crate::simulated::{
-    Bounds, Failure, Oracle, ReplayError, Statistics, Workload, explore, replay,
+    Bounds, Explored, Failure, Oracle, ReplayError, Statistics, Workload, explore_beyond, replay,
 };
+
+/// Cases that differ in their scripts alone. What one of them has seen, the others do not look at again.
+#[derive(Debug, Clone, Default)]
+pub struct Group {
+    explored: Arc<Explored>,
+}
+
+impl Group {
+    /// Nothing is seen yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
 
 /// A workload, the oracle that judges it, and how far to explore it.
 #[derive(Debug)]
 pub struct Case {
     bounds: Bounds,
+    group: Group,
     explorable: Box<dyn Explorable>,
 }
 
 /// A law that was broken, and by which workload.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{workload}\n{failure}")]
+#[error("found with: {workload}\n{failure}")]
 pub struct Broken {
-    /// The workload: its steps and options.
+    /// The workload that it was found with: its steps and options. The failure's own may be smaller.
     pub workload: String,
     /// The law, the story, and the line to replay it with.
     pub failure: Box<Failure>,
@@ -27,12 +42,14 @@ pub struct Broken {
 
 impl Case {
     /// A workload within bounds.
-    pub fn new<W, O>(workload: W, oracle: O, bounds: Bounds) -> Self
+    ///
+    /// Within a group, disk, bounds and all that later lives do must be the same.
+    pub fn new<W, O>(workload: W, oracle: O, bounds: Bounds, group: &Group) -> Self
     where
         W: Workload + fmt::Debug + Send + Sync + 'static,
         O: Oracle<W::Operation, W::Seen> + Send + Sync + 'static,
     {
-        Self { bounds, explorable: Box::new(Judged { workload, oracle }) }
+        Self { bounds, group: group.clone(), explorable: Box::new(Judged { workload, oracle }) }
     }
 
     /// The workload: its steps and options.
@@ -45,13 +62,15 @@ impl Case {
         &self.bounds
     }
 
-    /// Runs it through its crashes, and gives up after that many distinct states.
+    /// Runs it through its crashes, and gives up after that many states that no case of its group has seen.
     ///
     /// # Errors
     /// The first law that is found broken.
     pub fn run(&self, states_max: u64) -> Result<Statistics, Box<Broken>> {
         let bounds = self.bounds.clone().with_states_max(states_max);
-        self.explorable.explore(&bounds).map_err(|failure| Box::new(self.broken(failure)))
+        let explored = &self.group.explored;
+        let result = self.explorable.explore(&bounds, explored);
+        result.map_err(|failure| Box::new(self.broken(failure)))
     }
 
     /// Walks to one state again, by the line that a failure gave; see [`replay()`].
@@ -70,7 +89,7 @@ impl Case {
 
 trait Explorable: fmt::Debug + Send + Sync {
     fn about(&self) -> String;
-    fn explore(&self, bounds: &Bounds) -> Result<Statistics, Box<Failure>>;
+    fn explore(&self, bounds: &Bounds, explored: &Explored) -> Result<Statistics, Box<Failure>>;
     fn replay(&self, bounds: &Bounds, line: &str) -> Result<Option<Box<Failure>>, ReplayError>;
 }
 
@@ -91,11 +110,11 @@ where
     O: Oracle<W::Operation, W::Seen> + Send + Sync,
 {
     fn about(&self) -> String {
-        format!("{:?}", self.workload)
+        self.workload.describe()
     }
 
-    fn explore(&self, bounds: &Bounds) -> Result<Statistics, Box<Failure>> {
-        explore(&self.workload, &self.oracle, bounds)
+    fn explore(&self, bounds: &Bounds, explored: &Explored) -> Result<Statistics, Box<Failure>> {
+        explore_beyond(&self.workload, &self.oracle, bounds, explored)
     }
 
     fn replay(&self, bounds: &Bounds, line: &str) -> Result<Option<Box<Failure>>, ReplayError> {

@@ -77,23 +77,18 @@ pub fn family(name: &str) -> Option<&'static Family> {
 }
 
 static FAMILIES: [Family; 9] = [
+    Family { name: "wal", tier: 4, about: "the log, every short script", cases: wal::crashes },
     Family {
-        name: "wal",
+        name: "wal-options",
         tier: 4,
-        about: "the log, every short script, one crash and two",
-        cases: wal::crashes,
+        about: "typed and raw logs, marks, flush policies, odd and large entries, other later lives",
+        cases: wal::options,
     },
     Family {
-        name: "wal-preallocated",
+        name: "wal-backends",
         tier: 4,
-        about: "the log on reserved room",
-        cases: wal::preallocated,
-    },
-    Family {
-        name: "wal-flash",
-        tier: 4,
-        about: "the log on flash that is programmed once, and torn clean or to junk",
-        cases: wal::flash,
+        about: "the log on reserved room, on flash, and on disks that lack something",
+        cases: wal::backends,
     },
     Family {
         name: "wal-faults",
@@ -104,7 +99,7 @@ static FAMILIES: [Family; 9] = [
     Family {
         name: "recordlog",
         tier: 4,
-        about: "the record log, every short script, torn at units and at any byte",
+        about: "the record log, torn at units and at any byte",
         cases: recordlog::crashes,
     },
     Family {
@@ -116,7 +111,7 @@ static FAMILIES: [Family; 9] = [
     Family {
         name: "publish",
         tier: 4,
-        about: "log, checkpoints and recovery",
+        about: "log, checkpoints and recovery, 1 to 3 kept, pruned or not",
         cases: publish::crashes,
     },
     Family {

@@ -7,7 +7,9 @@
 //! Must never look into the logs' files: what is judged is what a user of the library could see.
 
 mod case;
+mod disks;
 mod family;
+mod foreign;
 mod laws;
 pub mod publish;
 pub mod recordlog;
@@ -16,7 +18,7 @@ mod scripts;
 mod size;
 pub mod wal;
 
-pub use case::{Broken, Case};
+pub use case::{Broken, Case, Group};
 pub use family::{Cases, Family, families, family};
-pub use scripts::{Step, scripts};
+pub use scripts::{Step, sample, scripts};
 pub use size::{Scope, Size};

@@ -3,22 +3,26 @@
 //!
 //! Must never acknowledge to the journal what log or publisher did not acknowledge.
 
-use durability_core::EntryId;
-use durability_core::checkpoint::{CheckpointOptions, CheckpointStore};
+use durability_core::checkpoint::{CheckpointOptions, CheckpointReader, CheckpointStore};
 use durability_core::publish::{CheckpointPublisher, PublishOptions};
-use durability_core::recover::{RecoverOptions, Recovered, recover_read_only, recover_with_wal};
-use durability_core::storage::Folder;
+use durability_core::recover::{
+    RecoverOptions, Recovered, recover_read_only, recover_with, recover_with_wal,
+};
+use durability_core::storage::{Directory, Folder};
 use durability_core::walog::{WalOptions, WalWriter};
+use durability_core::{EntryId, Error};
 
 use crate::simulated::{
-    Bounds, DiskOptions, DroppedPages, Ended, FaultKind, JournalOf, Model, PrefixOracle,
-    SimulatedDisk, SurvivorLimits, Workload,
+    Bounds, DiskOptions, Ended, FaultKind, JournalOf, Model, PrefixOracle, SimulatedDisk, Workload,
+    shorter,
 };
 
-use super::case::Case;
+use super::case::{Case, Group};
+use super::disks::{self, survivors};
 use super::family::Cases;
+use super::foreign;
 use super::laws::{Failed, hold};
-use super::scripts::{Step, scripts};
+use super::scripts::{Step, sample, scripts, words};
 use super::size::Size;
 
 /// Life, and number within it.
@@ -37,13 +41,61 @@ pub enum Do {
     Sync,
     /// A checkpoint takes the place of the log's beginning.
     Publish,
+    /// A checkpoint without the last entry.
+    PublishOlder,
+    /// The last entry goes, if no checkpoint has it.
+    TruncateLast,
     /// Closed, opened and recovered.
-    Reopen,
+    Close,
 }
 
 impl Step for Do {
-    const ALL: &'static [Self] =
-        &[Self::Append, Self::Batch, Self::Sync, Self::Publish, Self::Reopen];
+    const ALL: &'static [Self] = &[
+        Self::Append,
+        Self::Batch,
+        Self::Sync,
+        Self::Publish,
+        Self::PublishOlder,
+        Self::TruncateLast,
+        Self::Close,
+    ];
+
+    fn follows(self, before: &[Self]) -> bool {
+        let Some(last) = before.last() else {
+            // A new log has nothing to sync or to truncate, and its one state is the older one, too.
+            return !matches!(self, Self::Sync | Self::PublishOlder | Self::TruncateLast);
+        };
+        match (last, self) {
+            // Nothing is unsynced; the last entry is in a checkpoint.
+            (Self::Sync | Self::Publish, Self::Sync) | (Self::Publish, Self::TruncateLast) => false,
+            _ => true,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Append => "append",
+            Self::Batch => "batch of 3",
+            Self::Sync => "sync",
+            Self::Publish => "publish",
+            Self::PublishOlder => "publish all but the last entry",
+            Self::TruncateLast => "truncate the last entry",
+            Self::Close => "close and recover",
+        }
+    }
+}
+
+/// How checkpoints are published and recovered.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup {
+    /// Whether covered segments are deleted.
+    pub prune: bool,
+    /// How many checkpoints are kept.
+    pub keep: u32,
+    /// Whether every sync is followed by a mark.
+    pub mark: bool,
+    /// Whether states are read as streams.
+    pub streamed: bool,
 }
 
 /// All entries ever appended: the state that checkpoint and log add up to.
@@ -51,11 +103,16 @@ impl Step for Do {
 pub struct Total(State);
 
 impl Model for Total {
-    type Operation = State;
+    type Operation = Changed;
     type Seen = State;
 
-    fn apply(&mut self, appended: &State) {
-        self.0.extend(appended);
+    fn apply(&mut self, changed: &Changed) {
+        match changed {
+            Changed::Appended(tags) => self.0.extend(tags),
+            Changed::Truncated => {
+                self.0.pop();
+            }
+        }
     }
 
     fn explains(&self, seen: &State) -> bool {
@@ -63,23 +120,42 @@ impl Model for Total {
     }
 }
 
+/// What happens to the state.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Changed {
+    /// These entries were appended, all or none.
+    Appended(Vec<Tag>),
+    /// The last entry was taken back.
+    Truncated,
+}
+
 /// A script for a log and its checkpoints, and how they are published.
 #[derive(Debug, Clone)]
 pub struct PublishWorkload {
-    /// What is done.
+    /// What is done in the first life.
     pub script: Vec<Do>,
-    /// Whether covered segments are deleted.
-    pub prune: bool,
-    /// How many checkpoints are kept.
-    pub keep: u32,
+    /// What is done in every later life, after recovery.
+    pub later: Vec<Do>,
+    /// How checkpoints are published and recovered.
+    pub setup: Setup,
     /// After a fault, a cache may show what the medium does not have: opening tells, looking does not.
     pub faults: bool,
 }
 
-fn options() -> WalOptions {
-    // Two entries and the header fill a segment.
-    WalOptions::new().segment_bytes(128).buffer_bytes(256).read_bytes(256)
+/// What one life holds on to.
+struct Life<'a> {
+    disk: &'a SimulatedDisk,
+    /// None while closed.
+    wal: Option<Wal<'a>>,
+    state: State,
+    /// How many entries the newest checkpoint has.
+    published: usize,
 }
+
+/// The folder of the log.
+const FOLDER: &str = "wal";
+/// The folder of the checkpoints.
+const CHECKPOINTS: &str = "ckp";
 
 fn checkpoint_options() -> CheckpointOptions {
     CheckpointOptions::new().chunk_bytes(256).read_bytes(256)
@@ -96,89 +172,80 @@ fn push(state: &mut State, id: EntryId, tag: Tag) -> Result<(), Failed> {
     Ok(())
 }
 
+/// What recovery begins with, if there is nothing.
+const NOTHING: State = State::new();
+
 impl PublishWorkload {
-    fn publish<'a>(&self, wal: &mut Wal<'a>, disk: &'a SimulatedDisk, state: &State) -> Ended {
-        let options = PublishOptions::new().prune(self.prune).keep(self.keep);
-        let options = options.checkpoint(checkpoint_options());
-        let mut publisher = CheckpointPublisher::new(disk, options)?;
-        let done = publisher.publish(wal, state)?;
-        hold(done.last_id() == wal.last_entry_id(), "a checkpoint has all entries", || {
-            format!("{done:?} of {:?}", wal.last_entry_id())
+    fn options(&self) -> WalOptions {
+        // Two entries and the header fill a segment.
+        let small = WalOptions::new().segment_bytes(128).buffer_bytes(256).read_bytes(256);
+        small.folder(FOLDER).mark_after_sync(self.setup.mark)
+    }
+
+    /// Publishes the state as it was after so many entries.
+    fn publish(&self, life: &mut Life<'_>, count: usize) -> Ended {
+        let wal = life.wal.as_mut().ok_or("closed")?;
+        let options = PublishOptions::new().prune(self.setup.prune).keep(self.setup.keep);
+        let options = options.folder(CHECKPOINTS).checkpoint(checkpoint_options());
+        let mut publisher = CheckpointPublisher::new(life.disk, options)?;
+        let state = &life.state[..count];
+        let last_id = EntryId::new(count as u64);
+        let done = publisher.publish_with(wal, last_id, |writer| writer.put(state))?;
+        life.published = count;
+        hold(done.last_id() == last_id, "a checkpoint has its entries", || {
+            format!("{done:?} of {last_id:?}")
         })?;
-        if self.prune && self.keep == 1 && !state.is_empty() {
+        if self.setup.prune && self.setup.keep == 1 && count == life.state.len() && count > 0 {
             let left = wal.segments().count();
             hold(left == 1, "covered segments go", || format!("{left} are left"))?;
         }
-        let kept = CheckpointStore::new(disk, Folder::new("ckp")?)?.list()?;
-        let few = u32::try_from(kept.len()).is_ok_and(|count| count <= self.keep);
-        hold(few, "old checkpoints go", || format!("{kept:?} are kept"))?;
-        Ok(())
+        self.checkpoints_meet_the_log(life)
     }
 
-    fn open(disk: &SimulatedDisk) -> Result<(Wal<'_>, Recovered<State>), Failed> {
-        let mut wal = Wal::open(disk, options())?;
-        let recovered = recover_with_wal(&mut wal, &recover_options(), State::new(), push)?;
-        let base = recovered.report.checkpoint_last_id.map_or(0, EntryId::get);
-        let first = wal.first_entry_id().get();
-        hold(first <= base + 1, "the log begins where a checkpoint ends, or before", || {
+    /// Every checkpoint that is kept can stand in for a newer one.
+    fn checkpoints_meet_the_log(&self, life: &Life<'_>) -> Ended {
+        let wal = life.wal.as_ref().ok_or("closed")?;
+        let store = CheckpointStore::new(life.disk, Folder::new(CHECKPOINTS)?)?;
+        let kept = store.list()?;
+        let few = u32::try_from(kept.len()).is_ok_and(|count| count <= self.setup.keep);
+        hold(few, "old checkpoints go", || format!("{kept:?} are kept"))?;
+        for generation in &kept {
+            let last_id = store.open(*generation, checkpoint_options())?.meta().last_id;
+            let (next, first) = (last_id.map_or(0, EntryId::get) + 1, wal.first_entry_id().get());
+            hold(first <= next, "every checkpoint meets the log", || {
+                format!("checkpoint {generation} goes on with entry {next}, the log with {first}")
+            })?;
+        }
+        foreign::nothing_else(life.disk, CHECKPOINTS, kept.len())?;
+        foreign::nothing_else(life.disk, FOLDER, wal.segments().count())
+    }
+
+    fn open(&self, life: &mut Life<'_>) -> Ended {
+        let mut wal = Wal::open(life.disk, self.options())?;
+        let options = recover_options();
+        let Recovered { state, report, last_id, .. } = if self.setup.streamed {
+            recover_with(&mut wal, &options, NOTHING, stream, push)?
+        } else {
+            recover_with_wal(&mut wal, &options, NOTHING, push)?
+        };
+        let (base, first) =
+            (report.checkpoint_last_id.map_or(0, EntryId::get), wal.first_entry_id());
+        hold(first.get() <= base + 1, "the log begins where a checkpoint ends, or before", || {
             format!("at {first}, the checkpoint ends at {base}")
         })?;
-        Ok((wal, recovered))
-    }
-
-    fn step<'a>(
-        &self,
-        step: Do,
-        slot: &mut Option<Wal<'a>>,
-        state: &mut State,
-        disk: &'a SimulatedDisk,
-        journal: &mut JournalOf<Self>,
-    ) -> Ended {
-        let wal = slot.as_mut().ok_or("closed")?;
-        let tag = journal.epoch() << 16 | u32::try_from(journal.entries().len())?;
-        match step {
-            Do::Append => {
-                journal.issue(vec![tag]);
-                wal.append(&tag)?;
-                state.push(tag);
-            }
-            Do::Batch => {
-                let tags = vec![tag, tag + 0x4000, tag + 0x8000];
-                journal.issue(tags.clone());
-                wal.append_batch(&tags)?;
-                state.extend(tags);
-            }
-            Do::Sync => {
-                let _durable = wal.flush_and_sync()?;
-                journal.acknowledge();
-            }
-            Do::Publish => {
-                self.publish(wal, disk, state)?;
-                journal.acknowledge();
-            }
-            Do::Reopen => {
-                slot.take().ok_or("closed")?.close()?;
-                journal.acknowledge();
-                let (again, recovered) = Self::open(disk)?;
-                journal.recovered(recovered.state);
-                *slot = Some(again);
-            }
-        }
+        hold(last_id == EntryId::new(state.len() as u64), "recovery counts", || {
+            format!("{last_id:?} for {state:?}")
+        })?;
+        (life.published, life.state) = (usize::try_from(base)?, state);
+        life.wal = Some(wal);
         Ok(())
     }
-}
 
-impl Workload for PublishWorkload {
-    type Operation = State;
-    type Seen = State;
-
-    fn run(&self, disk: &SimulatedDisk, journal: &mut JournalOf<Self>) -> Ended {
-        let mut state = State::new();
-        let mut wal = Some(Self::open(disk)?.0);
-        for step in &self.script {
-            if let Err(error) = self.step(*step, &mut wal, &mut state, disk, journal) {
+    fn work(&self, script: &[Do], life: &mut Life<'_>, journal: &mut JournalOf<Self>) -> Ended {
+        for step in script {
+            if let Err(error) = self.step(*step, life, journal) {
                 // A failed checkpoint may leave the log usable; a failed log must not acknowledge anything.
-                if wal.is_some_and(|mut wal| wal.flush_and_sync().is_ok()) {
+                if life.wal.as_mut().is_some_and(|wal| wal.flush_and_sync().is_ok()) {
                     journal.acknowledge();
                 }
                 return Err(error);
@@ -187,69 +254,205 @@ impl Workload for PublishWorkload {
         Ok(())
     }
 
-    fn recover(&self, disk: &SimulatedDisk, journal: &mut JournalOf<Self>) -> Ended {
-        let looked = recover_read_only(disk, options(), &recover_options(), State::new(), push)?;
-        let (mut wal, recovered) = Self::open(disk)?;
-        let mut state = recovered.state;
-        let same = self.faults || looked.state == state;
-        hold(same, "looking shows what opening finds", || {
-            format!("read {:?}, then recovered {state:?}", looked.state)
-        })?;
-        journal.recovered(state.clone());
-        // A second run, which publishes: the leftovers of the first must not be in its way.
-        let tag = journal.epoch() << 16 | 0xFFFF;
-        journal.issue(vec![tag]);
-        wal.append(&tag)?;
-        state.push(tag);
-        self.publish(&mut wal, disk, &state)?;
-        journal.acknowledge();
+    fn step(&self, step: Do, life: &mut Life<'_>, journal: &mut JournalOf<Self>) -> Ended {
+        let wal = life.wal.as_mut().ok_or("closed")?;
+        let tag = journal.epoch() << 16 | u32::try_from(journal.entries().len())?;
+        match step {
+            Do::Append => {
+                journal.issue(Changed::Appended(vec![tag]));
+                wal.append(&tag)?;
+                life.state.push(tag);
+            }
+            Do::Batch => {
+                let tags = vec![tag, tag + 0x4000, tag + 0x8000];
+                journal.issue(Changed::Appended(tags.clone()));
+                wal.append_batch(&tags)?;
+                life.state.extend(tags);
+            }
+            Do::Sync => {
+                let _durable = wal.flush_and_sync()?;
+                journal.acknowledge();
+            }
+            Do::Publish => {
+                self.publish(life, life.state.len())?;
+                journal.acknowledge();
+            }
+            Do::PublishOlder => {
+                // Not before what is there: that would be a step back.
+                let count = life.state.len().saturating_sub(1).max(life.published);
+                self.publish(life, count)?;
+                journal.acknowledge();
+            }
+            Do::TruncateLast => {
+                if life.state.len() > life.published {
+                    journal.issue(Changed::Truncated);
+                    wal.truncate_suffix(wal.last_entry_id().ok_or("empty")?)?;
+                    life.state.pop();
+                    journal.acknowledge();
+                }
+            }
+            Do::Close => {
+                life.wal.take().ok_or("closed")?.close()?;
+                journal.acknowledge();
+                self.open(life)?;
+                journal.recovered(life.state.clone());
+            }
+        }
         Ok(())
     }
 }
 
+/// Reads a state piece by piece.
+fn stream<D: Directory>(reader: &mut CheckpointReader<D>) -> Result<State, Error<D::Error>> {
+    reader.take()
+}
+
+impl Workload for PublishWorkload {
+    type Operation = Changed;
+    type Seen = State;
+
+    fn run(&self, disk: &SimulatedDisk, journal: &mut JournalOf<Self>) -> Ended {
+        foreign::plant(disk, FOLDER)?;
+        foreign::plant(disk, CHECKPOINTS)?;
+        let mut life = Life { disk, wal: None, state: State::new(), published: 0 };
+        self.open(&mut life)?;
+        self.work(&self.script, &mut life, journal)?;
+        foreign::untouched(disk, CHECKPOINTS, journal)
+    }
+
+    fn recover(&self, disk: &SimulatedDisk, journal: &mut JournalOf<Self>) -> Ended {
+        let options = recover_options();
+        let looked = recover_read_only(disk, self.options(), &options, NOTHING, push)?.state;
+        let mut life = Life { disk, wal: None, state: State::new(), published: 0 };
+        self.open(&mut life)?;
+        let same = self.faults || looked == life.state;
+        hold(same, "looking shows what opening finds", || {
+            format!("read {looked:?}, then recovered {:?}", life.state)
+        })?;
+        journal.recovered(life.state.clone());
+        self.work(&self.later, &mut life, journal)?;
+        foreign::untouched(disk, FOLDER, journal)?;
+        foreign::untouched(disk, CHECKPOINTS, journal)
+    }
+
+    fn describe(&self) -> String {
+        format!("{}; later: {}; {:?}", words(&self.script), words(&self.later), self.setup)
+    }
+
+    fn smaller(&self) -> Vec<Self> {
+        let scripts = shorter(&self.script).into_iter();
+        let mut all: Vec<_> = scripts.map(|script| Self { script, ..self.clone() }).collect();
+        let later = shorter(&self.later).into_iter();
+        all.extend(later.map(|later| Self { later, ..self.clone() }));
+        all
+    }
+}
+
 /// Scripts in which several segments and checkpoints go.
-fn long_scripts() -> impl Iterator<Item = Vec<Do>> + Send {
-    use Do::{Append, Batch, Publish, Reopen, Sync};
+fn long_scripts() -> Vec<Vec<Do>> {
+    use Do::{Append, Batch, Close, Publish, PublishOlder, Sync, TruncateLast};
     [
         &[Batch, Publish, Append][..],
         &[Batch, Batch, Publish, Append, Sync],
         &[Batch, Publish, Batch, Publish],
         &[Append, Publish, Append, Publish, Append, Publish],
-        &[Batch, Publish, Reopen, Batch, Sync],
+        &[Batch, Publish, Close, Batch, Sync],
+        &[Batch, Publish, Append, TruncateLast, Append, Publish, Append, Sync],
+        &[Batch, Batch, PublishOlder, Append, PublishOlder, Append, Publish],
     ]
-    .into_iter()
     .map(<[Do]>::to_vec)
+    .into()
 }
 
-fn bounds(exhaustive_max: usize, samples: usize) -> Bounds {
-    let survivors = SurvivorLimits::new().with_exhaustive_max(exhaustive_max).with_samples(samples);
-    Bounds::new(DiskOptions::new().with_tear_unit(64)).with_survivors(survivors)
-}
+/// What every later life does: it publishes, and the leftovers of the first must not be in its way.
+const LATER: &[Do] = &[Do::Append, Do::Publish];
 
-fn cases(length: u32, bounds: Bounds, (prune, keep): (bool, u32), faults: bool) -> Cases {
-    Box::new(scripts(0..=length).chain(long_scripts()).map(move |script| {
-        let workload = PublishWorkload { script, prune, keep, faults };
-        Case::new(workload, PrefixOracle::<Total>::new(), bounds.clone())
+fn group(
+    scripts: Vec<Vec<Do>>,
+    later: &'static [Do],
+    setup: Setup,
+    bounds: Bounds,
+    faults: bool,
+) -> Cases {
+    let group = Group::new();
+    Box::new(scripts.into_iter().map(move |script| {
+        let workload = PublishWorkload { script, later: later.to_vec(), setup, faults };
+        Case::new(workload, PrefixOracle::<Total>::new(), bounds.clone(), &group)
     }))
 }
 
-/// Every short script under one crash, and two.
-pub(super) fn crashes(_: &Size) -> Cases {
-    let one = [(true, 2), (true, 1), (false, 1)]
-        .into_iter()
-        .flat_map(|kept| cases(3, bounds(64, 12), kept, false));
-    Box::new(one.chain(cases(1, bounds(16, 4).with_depth(2), (true, 1), false)))
+fn setups() -> [Setup; 5] {
+    let plain = Setup { prune: true, keep: 1, mark: false, streamed: false };
+    [
+        plain,
+        Setup { keep: 2, ..plain },
+        Setup { keep: 3, mark: true, ..plain },
+        Setup { prune: false, ..plain },
+        Setup { prune: false, keep: 2, streamed: true, ..plain },
+    ]
 }
 
-/// A fault, then a crash.
-pub(super) fn faults(_: &Size) -> Cases {
-    let kinds = [
-        FaultKind::Io,
-        FaultKind::IoAfterEffect,
-        FaultKind::NoSpace,
-        FaultKind::ShortWrite,
-        FaultKind::SyncFailed(DroppedPages::All),
-        FaultKind::SyncFailed(DroppedPages::Alternate),
-    ];
-    cases(1, bounds(16, 4).with_faults(&kinds), (true, 1), true)
+/// Every script to a length under one crash, two and three.
+pub(super) fn crashes(size: &Size) -> Cases {
+    let plain = DiskOptions::new().with_tear_unit(64);
+    let one = Bounds::new(plain).with_survivors(survivors(64, 12));
+    let two = one.clone().with_depth(2).with_survivors(survivors(16, 4));
+    let three = one.clone().with_depth(3).with_survivors(survivors(8, 2));
+    let drawn = |length, count| sample(scripts(length), count, size.seed());
+    let mut groups: Vec<Cases> = Vec::new();
+    for (number, setup) in setups().into_iter().enumerate() {
+        let first = match size.pick(0, 1, 2) {
+            0 => [scripts(if number == 0 { 3 } else { 2 }), long_scripts()].concat(),
+            1 => [scripts(4), drawn(5, 200), drawn(6, 100), long_scripts()].concat(),
+            _ => [scripts(5), drawn(6, 8_000), long_scripts()].concat(),
+        };
+        let second = match size.pick(0, 1, 2) {
+            0 => scripts(1),
+            1 => [scripts(2), drawn(3, 10), drawn(4, 10)].concat(),
+            _ => [scripts(3), drawn(4, 200)].concat(),
+        };
+        let third = match size.pick(0, 1, 2) {
+            0 => Vec::new(),
+            1 => drawn(2, 2),
+            _ => scripts(2),
+        };
+        groups.push(group(first, LATER, setup, one.clone(), false));
+        groups.push(group(second, LATER, setup, two.clone(), false));
+        groups.push(group(third, LATER, setup, three.clone(), false));
+    }
+    let quiet = group(scripts(size.pick(1, 2, 3)), &[], setups()[1], two, false);
+    groups.push(quiet);
+    let flash = disks::flash().with_tear_unit(64);
+    let (short, deep) = (size.pick(1, 3, 4), size.pick(0, 1, 2));
+    for disk in [flash].into_iter().chain(disks::others()) {
+        let one = Bounds::new(disk).with_survivors(survivors(32, 8));
+        let two = one.clone().with_depth(2).with_survivors(survivors(16, 4));
+        let setup = setups()[1];
+        groups.push(group([scripts(short), long_scripts()].concat(), LATER, setup, one, false));
+        groups.push(group(scripts(deep), LATER, setup, two, false));
+    }
+    Box::new(groups.into_iter().flatten())
+}
+
+/// Every fault at every operation, of the first life and of the recovery, then a crash.
+pub(super) fn faults(size: &Size) -> Cases {
+    let plain = DiskOptions::new().with_tear_unit(64);
+    let one = Bounds::new(plain).with_faults(&FaultKind::ALL).with_survivors(survivors(16, 4));
+    let later = one.clone().with_depth(2).with_fault_lives(2).with_survivors(survivors(6, 2));
+    let drawn = |length, count| sample(scripts(length), count, size.seed());
+    let first = match size.pick(0, 1, 2) {
+        0 => [scripts(1), long_scripts()].concat(),
+        1 => [scripts(3), drawn(4, 60), long_scripts()].concat(),
+        _ => [scripts(4), long_scripts()].concat(),
+    };
+    let inside = match size.pick(0, 1, 2) {
+        0 => drawn(1, 1),
+        1 => [scripts(1), drawn(2, 4)].concat(),
+        _ => scripts(2),
+    };
+    let some = setups().into_iter().take(2).flat_map(move |setup| {
+        let first = group(first.clone(), LATER, setup, one.clone(), true);
+        first.chain(group(inside.clone(), LATER, setup, later.clone(), true))
+    });
+    Box::new(some)
 }

@@ -3,18 +3,20 @@
 //! Must never acknowledge to the journal what the log did not acknowledge.
 
 use durability_core::recordlog::{RecordLogOptions, RecordLogReader, RecordLogWriter};
-use durability_core::storage::{Name, NameError};
+use durability_core::storage::{Directory as _, Name, NameError};
 use durability_core::{EntryId, Error, ReadMode};
 
 use crate::simulated::{
-    Bounds, DiskOptions, DroppedPages, Ended, FaultKind, JournalOf, LogModel, LogOperation,
-    LogSeen, PrefixOracle, SimulatedDisk, SurvivorLimits, Workload,
+    Bounds, DiskOptions, Ended, FaultKind, JournalOf, LogModel, LogOperation, LogSeen,
+    PrefixOracle, SimulatedDisk, SimulatedError, Workload, shorter,
 };
 
-use super::case::Case;
+use super::case::{Case, Group};
+use super::disks::{self, survivors};
 use super::family::Cases;
+use super::foreign;
 use super::laws::{Failed, hold};
-use super::scripts::{Step, scripts};
+use super::scripts::{Step, sample, scripts, words};
 use super::size::Size;
 
 /// Life, and number within it.
@@ -33,24 +35,47 @@ pub enum Do {
     /// To the medium.
     Sync,
     /// Closed, opened and read.
-    Reopen,
+    Close,
 }
 
 impl Step for Do {
-    const ALL: &'static [Self] =
-        &[Self::Append, Self::Large, Self::Flush, Self::Sync, Self::Reopen];
+    const ALL: &'static [Self] = &[Self::Append, Self::Large, Self::Flush, Self::Sync, Self::Close];
+
+    fn follows(self, before: &[Self]) -> bool {
+        let Some(last) = before.last() else {
+            // A new log has nothing to flush or to sync.
+            return matches!(self, Self::Append | Self::Large | Self::Close);
+        };
+        // Nothing is buffered, nothing is unsynced; a sync flushes first.
+        !matches!((last, self), (Self::Flush, Self::Flush) | (Self::Sync | Self::Flush, Self::Sync))
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Append => "append",
+            Self::Large => "append a large record",
+            Self::Flush => "flush",
+            Self::Sync => "sync",
+            Self::Close => "close and open",
+        }
+    }
 }
 
 /// A script for a record log, and the log's options.
 #[derive(Debug, Clone)]
 pub struct RecordLogWorkload {
-    /// What is done.
+    /// What is done in the first life.
     pub script: Vec<Do>,
+    /// What is done in every later life.
+    pub later: Vec<Do>,
     /// Whether every sync is followed by a mark.
     pub mark: bool,
     /// After a fault, a cache may show what the medium does not have: opening tells, looking does not.
     pub faults: bool,
 }
+
+/// The folder of the log.
+const FOLDER: &str = "logs";
 
 fn path() -> Result<Name<'static>, NameError> {
     Name::new("logs/EVENTS.LOG")
@@ -89,8 +114,26 @@ impl RecordLogWorkload {
         Ok(tags)
     }
 
+    /// Everything, strictly; nothing if there is a torn tail.
+    fn read_strictly(&self, disk: &SimulatedDisk) -> Result<Option<Vec<Tag>>, Failed> {
+        match self.read(disk, ReadMode::Strict) {
+            Ok(tags) => Ok(Some(tags)),
+            Err(error) => match error.downcast::<Error<SimulatedError>>() {
+                Ok(error) if matches!(*error, Error::TornTail { .. }) => Ok(None),
+                Ok(error) => Err(error),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
     fn open<'a>(&self, disk: &'a SimulatedDisk) -> Result<(Log<'a>, LogSeen<Tag>), Failed> {
-        let log = RecordLogWriter::open(disk, path()?, self.options())?;
+        let mut log = RecordLogWriter::open(disk, path()?, self.options())?;
+        if !disk.capabilities().read_while_appending() {
+            drop(log);
+            let records = self.read(disk, ReadMode::BestEffort)?;
+            log = RecordLogWriter::open(disk, path()?, self.options())?;
+            return Ok((log, LogSeen { first: 1, records }));
+        }
         // The frame that says what is dead may still be in the buffer.
         let records = self.read(disk, ReadMode::BestEffort)?;
         hold(log.last_record() == EntryId::new(records.len() as u64), "opening counts", || {
@@ -116,10 +159,21 @@ impl RecordLogWorkload {
             }
             Do::Flush => log.flush()?,
             Do::Sync => {
-                let _durable = log.flush_and_sync()?;
+                let durable = log.flush_and_sync()?;
+                let last = log.last_record();
+                hold(durable.through() == last, "a sync covers all records", || {
+                    format!("{durable:?} of {last:?}")
+                })?;
                 journal.acknowledge();
+                if !self.faults && disk.capabilities().read_while_appending() {
+                    let strict = self.read(disk, ReadMode::Strict)?;
+                    let read = EntryId::new(strict.len() as u64);
+                    hold(read == last, "what is synced can be read", || {
+                        format!("{strict:?}, the last of them {last:?}")
+                    })?;
+                }
             }
-            Do::Reopen => {
+            Do::Close => {
                 slot.take().ok_or("closed")?.close()?;
                 journal.acknowledge();
                 let strict = self.read(disk, ReadMode::Strict)?;
@@ -135,82 +189,147 @@ impl RecordLogWorkload {
     }
 }
 
-impl Workload for RecordLogWorkload {
-    type Operation = LogOperation<Tag>;
-    type Seen = LogSeen<Tag>;
-
-    fn run(&self, disk: &SimulatedDisk, journal: &mut JournalOf<Self>) -> Ended {
-        let mut log = Some(self.open(disk)?.0);
-        for step in &self.script {
+impl RecordLogWorkload {
+    fn work<'a>(
+        &self,
+        script: &[Do],
+        log: Log<'a>,
+        disk: &'a SimulatedDisk,
+        journal: &mut JournalOf<Self>,
+    ) -> Ended {
+        let mut log = Some(log);
+        for step in script {
             if let Err(error) = self.step(*step, &mut log, disk, journal) {
                 // A careless caller tries again: a poisoned writer must not acknowledge anything.
-                if log.is_some_and(|mut log| log.flush_and_sync().is_ok()) {
-                    journal.acknowledge();
+                if let Some(mut log) = log {
+                    hold(log.flush_and_sync().is_err(), "failure is final", || {
+                        format!("{} failed with {error}, then a sync was fine", step.word())
+                    })?;
                 }
                 return Err(error);
             }
         }
         Ok(())
     }
+}
+
+impl Workload for RecordLogWorkload {
+    type Operation = LogOperation<Tag>;
+    type Seen = LogSeen<Tag>;
+
+    fn run(&self, disk: &SimulatedDisk, journal: &mut JournalOf<Self>) -> Ended {
+        foreign::plant(disk, FOLDER)?;
+        let (log, _) = self.open(disk)?;
+        self.work(&self.script, log, disk, journal)?;
+        foreign::untouched(disk, FOLDER, journal)
+    }
 
     fn recover(&self, disk: &SimulatedDisk, journal: &mut JournalOf<Self>) -> Ended {
+        foreign::untouched(disk, FOLDER, journal)?;
         // Whoever only looks sees what opening finds.
         let looked = self.read(disk, ReadMode::BestEffort)?;
-        let (mut log, seen) = self.open(disk)?;
+        let strictly = self.read_strictly(disk)?;
+        hold(strictly.as_ref().is_none_or(|strict| *strict == looked), "both modes agree", || {
+            format!("strict {strictly:?}, best effort {looked:?}")
+        })?;
+        let (log, seen) = self.open(disk)?;
         let same = self.faults || looked == seen.records;
         hold(same, "looking shows what opening finds", || {
             format!("read {looked:?}, then opened {seen:?}")
         })?;
-        let before = seen.records.len();
         journal.recovered(seen);
-        let tag = journal.epoch() << 16 | 0x7FFF;
-        journal.issue(LogOperation::Append(tag));
-        log.append(&record(tag))?;
-        let _durable = log.flush_and_sync()?;
-        journal.acknowledge();
-        let strict = self.read(disk, ReadMode::Strict)?;
-        hold(strict.len() == before + 1, "what is synced can be read", || {
-            format!("{before} records and one more are {strict:?}")
-        })?;
-        Ok(())
+        self.work(&self.later, log, disk, journal)?;
+        foreign::nothing_else(disk, FOLDER, 1)?;
+        foreign::untouched(disk, FOLDER, journal)
+    }
+
+    fn describe(&self) -> String {
+        let mark = if self.mark { "; a mark after every sync" } else { "" };
+        format!("{}; later: {}{mark}", words(&self.script), words(&self.later))
+    }
+
+    fn smaller(&self) -> Vec<Self> {
+        let scripts = shorter(&self.script).into_iter();
+        let mut all: Vec<_> = scripts.map(|script| Self { script, ..self.clone() }).collect();
+        let later = shorter(&self.later).into_iter();
+        all.extend(later.map(|later| Self { later, ..self.clone() }));
+        all
     }
 }
 
-fn cases(lengths: core::ops::RangeInclusive<u32>, bounds: Bounds, faults: bool) -> Cases {
-    let both = scripts(lengths).flat_map(|script| [(script.clone(), false), (script, true)]);
-    Box::new(both.map(move |(script, mark)| {
-        let workload = RecordLogWorkload { script, mark, faults };
-        Case::new(workload, PrefixOracle::<LogModel<Tag>>::new(), bounds.clone())
+fn group(scripts: Vec<Vec<Do>>, mark: bool, bounds: Bounds, faults: bool) -> Cases {
+    let group = Group::new();
+    Box::new(scripts.into_iter().map(move |script| {
+        let workload = RecordLogWorkload { script, later: LATER.to_vec(), mark, faults };
+        Case::new(workload, PrefixOracle::<LogModel<Tag>>::new(), bounds.clone(), &group)
     }))
 }
 
-fn survivors(exhaustive_max: usize, samples: usize) -> SurvivorLimits {
-    SurvivorLimits::new().with_exhaustive_max(exhaustive_max).with_samples(samples)
+/// What every later life does.
+const LATER: &[Do] = &[Do::Append, Do::Sync];
+
+/// Scripts that were worth a run.
+fn long_scripts() -> Vec<Vec<Do>> {
+    use Do::{Append, Close, Flush, Large, Sync};
+    [
+        &[Large, Sync, Append, Flush, Append, Sync, Large][..],
+        &[Append, Sync, Large, Close, Append, Close, Large, Flush],
+    ]
+    .map(<[Do]>::to_vec)
+    .into()
 }
 
-fn bounds() -> Bounds {
-    Bounds::new(DiskOptions::new().with_tear_unit(16)).with_survivors(survivors(128, 16))
-}
-
-/// Every short script under one crash, two, and tears at any byte.
+/// Every script to a length under one crash, two, three, and tears at any byte; on every disk.
 pub(super) fn crashes(size: &Size) -> Cases {
-    let bytes = DiskOptions::new().with_tear_unit(1).without_junk();
-    let samples = size.pick(8, 40, 40);
-    let torn_anywhere = Bounds::new(bytes).with_depth(2).with_survivors(survivors(1, samples));
-    let two = bounds().with_depth(2).with_survivors(survivors(64, 8));
-    let torn = cases(1..=size.pick(1, 2, 2), torn_anywhere, false);
-    Box::new(cases(0..=3, bounds(), false).chain(cases(0..=2, two, false)).chain(torn))
+    let plain = DiskOptions::new().with_tear_unit(16);
+    let one = Bounds::new(plain).with_survivors(survivors(128, 16));
+    let two = one.clone().with_depth(2).with_survivors(survivors(64, 8));
+    let three = one.clone().with_depth(3).with_survivors(survivors(16, 4));
+    let bytes = Bounds::new(plain.with_tear_unit(1).without_junk());
+    let bytes = bytes.with_depth(2).with_survivors(survivors(1, size.pick(8, 40, 100)));
+    let drawn = |length, count| sample(scripts(length), count, size.seed());
+    let first = match size.pick(0, 1, 2) {
+        0 => [scripts(3), long_scripts()].concat(),
+        1 => [scripts(4), drawn(5, 200), drawn(6, 200), long_scripts()].concat(),
+        _ => [scripts(6), long_scripts()].concat(),
+    };
+    let second = match size.pick(0, 1, 2) {
+        0 => scripts(2),
+        1 => [scripts(2), drawn(3, 20), drawn(4, 20)].concat(),
+        _ => scripts(4),
+    };
+    let third = size.pick(0, 1, 2);
+    let third = if third == 0 { Vec::new() } else { scripts(third) };
+    let torn = scripts(size.pick(1, 2, 2));
+    let mut groups: Vec<Cases> = Vec::new();
+    for mark in [false, true] {
+        groups.push(group(first.clone(), mark, one.clone(), false));
+        groups.push(group(second.clone(), mark, two.clone(), false));
+        groups.push(group(third.clone(), mark, three.clone(), false));
+        groups.push(group(torn.clone(), mark, bytes.clone(), false));
+    }
+    let (short, deep) = (size.pick(1, 3, 4), size.pick(0, 1, 2));
+    // Without reopening, a record log with records in it cannot be resumed, and says so.
+    let resumable = disks::others().into_iter().filter(|disk| disk.capabilities().reopen());
+    for disk in resumable {
+        let one = Bounds::new(disk).with_survivors(survivors(64, 8));
+        let two = one.clone().with_depth(2).with_survivors(survivors(32, 6));
+        groups.push(group([scripts(short), long_scripts()].concat(), false, one, false));
+        groups.push(group(scripts(deep), true, two, false));
+    }
+    Box::new(groups.into_iter().flatten())
 }
 
-/// A fault, then a crash.
-pub(super) fn faults(_: &Size) -> Cases {
-    let kinds = [
-        FaultKind::Io,
-        FaultKind::IoAfterEffect,
-        FaultKind::NoSpace,
-        FaultKind::ShortWrite,
-        FaultKind::SyncFailed(DroppedPages::All),
-        FaultKind::SyncFailed(DroppedPages::Alternate),
-    ];
-    cases(0..=2, bounds().with_faults(&kinds), true)
+/// Every fault at every operation, of the first life and of the recovery, then a crash.
+pub(super) fn faults(size: &Size) -> Cases {
+    let disk = DiskOptions::new().with_tear_unit(16);
+    let one = Bounds::new(disk).with_faults(&FaultKind::ALL).with_survivors(survivors(32, 6));
+    let later = one.clone().with_depth(2).with_fault_lives(2).with_survivors(survivors(8, 2));
+    let first = [scripts(size.pick(2, 4, 4)), long_scripts()].concat();
+    let inside = scripts(size.pick(1, 1, 2));
+    let both = [false, true].into_iter().flat_map(move |mark| {
+        let first = group(first.clone(), mark, one.clone(), true);
+        first.chain(group(inside.clone(), mark, later.clone(), true))
+    });
+    Box::new(both)
 }

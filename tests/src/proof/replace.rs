@@ -13,7 +13,7 @@ use crate::simulated::{
     SimulatedDisk, SurvivorLimits, Workload,
 };
 
-use super::case::Case;
+use super::case::{Case, Group};
 use super::family::Cases;
 use super::laws::{Failed, hold};
 use super::size::Size;
@@ -126,6 +126,14 @@ impl Workload for ReplaceWorkload {
         self.work(disk, journal, self.count)
     }
 
+    fn describe(&self) -> String {
+        format!("{:?}, {} times", self.replacement, self.count)
+    }
+
+    fn smaller(&self) -> Vec<Self> {
+        (1..self.count).map(|count| Self { count, ..*self }).collect()
+    }
+
     fn recover(&self, disk: &SimulatedDisk, journal: &mut JournalOf<Self>) -> Ended {
         // A cache may show what the medium does not have; the user of a plain file makes it durable before relying on it.
         if disk.contents(Name::new(TARGET)?).is_some() {
@@ -155,7 +163,7 @@ pub(super) fn all(_: &Size) -> Cases {
             let bounds = Bounds::new(disk).with_survivors(survivors);
             let bounds = if faults { bounds.with_faults(&kinds) } else { bounds.with_depth(2) };
             let workload = ReplaceWorkload { replacement, count: 3 };
-            Case::new(workload, PrefixOracle::<Content>::new(), bounds)
+            Case::new(workload, PrefixOracle::<Content>::new(), bounds, &Group::new())
         })
     }))
 }

@@ -1,25 +1,100 @@
-//! Scripts: which sequences of steps there are.
+//! Scripts: which sequences of steps there are, and which of them are worth a run.
 //!
-//! Must never leave out a script without a reason that is written here.
+//! Must never leave out a script without a reason: each [`Step::follows`] writes its own down, and what was sampled is told.
+//!
+//! Scripts of one length are enough: every shorter one is the beginning of longer ones, with all of its crash points. What only
+//! the end of a script does, dropping the log, hands over what is buffered, as the step that flushes does.
 
-use core::ops::RangeInclusive;
+use crate::simulated::Random;
 
 /// A step of a script.
-pub trait Step: Copy + Send + 'static {
+pub trait Step: Copy + PartialEq + Send + Sync + 'static {
     /// Every step that there is.
     const ALL: &'static [Self];
+
+    /// Whether the step can do anything there that another script without it does not do.
+    fn follows(self, before: &[Self]) -> bool {
+        let _ = before;
+        true
+    }
+
+    /// The step in words.
+    fn word(self) -> &'static str;
 }
 
-/// Every script of these lengths, the shortest first.
-pub fn scripts<S: Step>(lengths: RangeInclusive<u32>) -> impl Iterator<Item = Vec<S>> + Send {
-    lengths.flat_map(|length| {
-        (0..S::ALL.len().pow(length)).map(move |mut number| {
-            let digits = (0..length).map(|_| {
-                let digit = number % S::ALL.len();
-                number /= S::ALL.len();
-                S::ALL[digit]
-            });
-            digits.collect()
-        })
-    })
+/// Every script of so many steps that does something with each.
+pub fn scripts<S: Step>(length: u32) -> Vec<Vec<S>> {
+    let mut all = vec![Vec::new()];
+    for _ in 0..length {
+        let longer = all.iter().flat_map(|script: &Vec<S>| {
+            let steps = S::ALL.iter().filter(|step| step.follows(script));
+            steps.map(|step| [&script[..], &[*step]].concat())
+        });
+        all = longer.collect();
+    }
+    all
+}
+
+/// `count` of these scripts, drawn by a seed; all of them if they are no more.
+pub fn sample<S: Step>(mut scripts: Vec<Vec<S>>, count: usize, seed: u64) -> Vec<Vec<S>> {
+    let mut random = Random(seed);
+    for at in 0..count.min(scripts.len()) {
+        let other = at + random.below(scripts.len() - at);
+        scripts.swap(at, other);
+    }
+    scripts.truncate(count);
+    scripts
+}
+
+/// A script in words.
+pub(super) fn words<S: Step>(script: &[S]) -> String {
+    let mut text = String::new();
+    for step in script {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push_str(step.word());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Do {
+        Left,
+        Right,
+    }
+
+    impl Step for Do {
+        const ALL: &'static [Self] = &[Self::Left, Self::Right];
+
+        fn follows(self, before: &[Self]) -> bool {
+            self == Self::Left || before.last() != Some(&Self::Right)
+        }
+
+        fn word(self) -> &'static str {
+            if self == Self::Left { "left" } else { "right" }
+        }
+    }
+
+    #[test]
+    fn a_script_is_left_out_only_where_a_step_says_so() {
+        assert_eq!(scripts::<Do>(0), [[]]);
+        let two = [[Do::Left, Do::Left], [Do::Left, Do::Right], [Do::Right, Do::Left]];
+        assert_eq!(scripts::<Do>(2), two);
+    }
+
+    #[test]
+    fn a_sample_has_each_script_at_most_once_and_depends_on_the_seed_alone() {
+        let mut drawn = sample(scripts::<Do>(8), 20, 5);
+        assert_eq!(drawn, sample(scripts::<Do>(8), 20, 5));
+        assert_ne!(drawn, sample(scripts::<Do>(8), 20, 6));
+        drawn.sort_unstable_by_key(|script| words(script));
+        drawn.dedup();
+        assert_eq!(drawn.len(), 20);
+        assert_eq!(sample(scripts::<Do>(2), 20, 5).len(), 3);
+    }
 }
