@@ -44,7 +44,7 @@ impl Row {
                 }
                 let fits = planted.fits(found);
                 (!fits).then(|| {
-                    format!("found by \"{}\", which is not law {}", found.law, planted.law)
+                    format!("found by \"{}\", which is not law {:?}", found.law, planted.laws)
                 })
             }
         }
@@ -124,7 +124,7 @@ fn markdown(rows: &[Row], took: Duration) -> Result<String, Failed> {
             "| `{}` | {} | {} | {} | ",
             bug.name(),
             bug.what(),
-            planted.law,
+            list(planted.laws),
             planted.finder.tier()
         )?;
         match (&row.verdict, row.fails()) {
@@ -155,4 +155,8 @@ fn markdown(rows: &[Row], took: Duration) -> Result<String, Failed> {
         writeln!(text, "| `{}` | {} | {why} | {cases} |", bug.name(), bug.what())?;
     }
     Ok(text)
+}
+
+fn list(laws: &[u8]) -> String {
+    laws.iter().map(u8::to_string).collect::<Vec<_>>().join(", ")
 }

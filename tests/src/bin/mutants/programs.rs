@@ -30,6 +30,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program("census", "tests", 3),
     program("failures", "tests", 2),
     program("host", "std", 2),
+    program("recordlog_search", "core", 2),
     program("wal_on_backends", "tests", 2),
 ];
 
@@ -73,7 +74,7 @@ pub(crate) fn run_with_bugs(arguments: &[String]) -> Result<ExitCode, Failed> {
         "--message-format=json-render-diagnostics",
     ]);
     // The tests of a package come with its programs, this one too.
-    build.args(["-p", "durability", "-p", "durability-testkit"]);
+    build.args(["-p", "durability-core", "-p", "durability", "-p", "durability-testkit"]);
     for program in PROGRAMS {
         build.args(["--test", program.name]);
     }
