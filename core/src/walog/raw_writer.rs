@@ -196,6 +196,10 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// [`Error::Poisoned`], and what the directory reports, which poisons the writer.
     pub fn flush_and_sync(&mut self) -> Result<Durable, Error<D::Error>> {
         self.check()?;
+        if planted!(AcknowledgedUnsynced) {
+            self.flush()?;
+            return Ok(Durable::new(self.last_entry_id()));
+        }
         self.poisoned = true;
         let synced = self.sync_tail()?;
         if synced && self.settings.mark_after_sync {
@@ -415,11 +419,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             return Ok(false);
         }
         self.hooks.on(Event::Syncing);
-        if planted!(AcknowledgedUnsynced) {
-            self.tail.flush()?;
-        } else {
-            self.tail.sync()?;
-        }
+        self.tail.sync()?;
         if !self.tail.name_synced() && !planted!(NewNameUnsynced) {
             // crash: the bytes are durable and the name may be lost with them; nothing was acknowledged yet
             let lock = self.settings.lock_name()?;
