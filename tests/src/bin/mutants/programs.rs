@@ -85,11 +85,11 @@ pub(crate) fn run_with_bugs(arguments: &[String]) -> Result<ExitCode, Failed> {
     if !output.status.success() {
         return Err("the crates do not build with planted bugs".into());
     }
-    let built = String::from_utf8(output.stdout)?;
-    let mut second = Command::new(executable(&built, "mutants")?);
+    let told = String::from_utf8(output.stdout)?;
+    let mut second = Command::new(executable(&told, "mutants")?);
     second.args(arguments);
     for program in PROGRAMS {
-        second.env(variable(program.name), executable(&built, program.name)?);
+        second.env(variable(program.name), executable(&told, program.name)?);
     }
     let code = second.status()?.code().unwrap_or(1);
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
@@ -97,8 +97,8 @@ pub(crate) fn run_with_bugs(arguments: &[String]) -> Result<ExitCode, Failed> {
 
 /// The program of this name, by what Cargo says of it: one line of JSON each.
 #[cfg(not(durability_mutants))]
-fn executable(built: &str, name: &str) -> Result<PathBuf, Failed> {
-    let found = built.lines().find_map(|line| {
+fn executable(told: &str, name: &str) -> Result<PathBuf, Failed> {
+    let found = told.lines().find_map(|line| {
         let (_, target) = line.split_once("\"target\":")?;
         let path = field(line, "\"executable\":\"")?;
         (field(target, "\"name\":\"")? == name).then(|| PathBuf::from(path))

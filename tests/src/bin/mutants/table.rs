@@ -53,17 +53,21 @@ fn covers(law: &str) -> &'static [u8] {
     match law {
         "durable means durable" => &[1, 2, 3, 4, 6, 10],
         "recovery shows a prefix" => &[1, 2, 3, 7],
-        "entries are as written" | "records are as written" | "what is synced can be read" => &[1],
-        "a sync covers all entries" | "a sync covers all records" => &[1],
-        "a file is old or new, whole" => &[1],
-        "looking shows what opening finds" | "both modes agree" => &[1, 4],
+        "a file is old or new, whole"
+        | "a sync covers all entries"
+        | "a sync covers all records"
+        | "entries are as written"
+        | "records are as written"
+        | "what is synced can be read" => &[1],
+        "both modes agree" | "looking shows what opening finds" => &[1, 4],
         "ids have no gap" | "numbers have no gap" => &[2],
-        "a checkpoint has its entries" | "every checkpoint meets the log" => &[6],
-        "entries follow the state without a gap" => &[6],
-        "the log begins where a checkpoint ends, or before" => &[6],
+        "a checkpoint has its entries"
+        | "entries follow the state without a gap"
+        | "every checkpoint meets the log"
+        | "the log begins where a checkpoint ends, or before" => &[6],
         "every crash opens again" => &[8],
         "failure is final" => &[10],
-        "no panic" | "foreign files are untouched" | "nothing is left over" => &[11],
+        "foreign files are untouched" | "no panic" | "nothing is left over" => &[11],
         _ => &[],
     }
 }
