@@ -166,6 +166,8 @@ mod switch {
         LogUnsyncedBeforeCheckpoint,
         /// The covered segments are deleted before the checkpoint is there.
         PrunedBeforeCheckpoint,
+        /// Segments go that an older kept checkpoint needs if it is to stand in for the newest.
+        PrunedToNewest,
         /// A checkpoint of entries that a truncation took back is used.
         StaleCheckpointUsed,
         /// A checkpoint that goes beyond the log is used.
@@ -178,8 +180,10 @@ mod switch {
         ResumedUnsynced,
         /// The frame behind a resume frame vouches for it before it is durable.
         ResumeFrameNotDurable,
-        /// A record log grows behind a torn record that zeros would make whole, before its resume frame is durable.
+        /// A record log goes on behind a torn record that zeros would make whole, before other bytes are durable in their place.
         RevivedByZeros,
+        /// A resume frame stands where it may complete the torn record before it.
+        ResumedWithinClaim,
         /// Records of a record log are acknowledged when they are flushed.
         RecordAcknowledgedUnsynced,
         /// A file is renamed into place before its content is durable.

@@ -229,7 +229,8 @@ impl<D: Directory> CheckpointPublisher<D> {
         self.store.adopt(&summary);
         self.store.remove_older(self.options.keep, self.options.checkpoint)?; // crash: any of the older checkpoints
         if self.options.prune
-            && let Some(covered) = self.store.common_last_id()
+            && let Some(covered) =
+                if planted!(PrunedToNewest) { last_id } else { self.store.common_last_id() }
             && let Some(before) = EntryId::new(covered.get().saturating_add(1))
         {
             wal.truncate_prefix(before)?; // crash: a mark, and any of the covered segments, all dead

@@ -187,6 +187,7 @@ pub(crate) const ALL: &[Planted] = &[
     census(Bug::UnfinishedCheckpointUsed, &[6], CHECKPOINT),
     family(Bug::LogUnsyncedBeforeCheckpoint, &[6, 8], "publish"),
     family(Bug::PrunedBeforeCheckpoint, &[6, 8], "publish"),
+    family(Bug::PrunedToNewest, &[6], "publish"),
     test(
         Bug::StaleCheckpointUsed,
         &[3],
@@ -204,6 +205,7 @@ pub(crate) const ALL: &[Planted] = &[
     family(Bug::ResumedUnsynced, &[4, 8], "recordlog"),
     family(Bug::ResumeFrameNotDurable, &[8], "recordlog"),
     family(Bug::RevivedByZeros, &[3], "recordlog"),
+    family(Bug::ResumedWithinClaim, &[3], "recordlog"),
     family(Bug::RecordAcknowledgedUnsynced, &[1], "recordlog"),
     family(Bug::RenamedUnsynced, &[1], "replace"),
     family(Bug::RenameUnsynced, &[1], "replace"),
