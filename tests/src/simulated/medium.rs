@@ -21,6 +21,8 @@ pub(super) struct Medium {
     version: u64,
     /// Behind `nonce`; a persistent counter, as a chip would have it.
     pub(super) nonce: u64,
+    /// What the file held that was removed last.
+    pub(super) removed: Arc<Vec<u8>>,
 }
 
 /// What a name stands for.
@@ -32,7 +34,14 @@ pub(super) enum Found {
 
 impl Medium {
     pub(super) fn new() -> Self {
-        Self { names: Namespace::new(), inodes: Vec::new(), sequence: 0, version: 0, nonce: 0 }
+        Self {
+            names: Namespace::new(),
+            inodes: Vec::new(),
+            sequence: 0,
+            version: 0,
+            nonce: 0,
+            removed: Arc::default(),
+        }
     }
 
     /// The disk after a crash: what is there is durable, and nothing is pending.
@@ -43,7 +52,8 @@ impl Medium {
             durable: Arc::clone(names),
             pending: Vec::new(),
         };
-        Self { names, inodes, sequence: self.sequence, version: 0, nonce: self.nonce }
+        let removed = Arc::clone(&self.removed);
+        Self { names, inodes, sequence: self.sequence, version: 0, nonce: self.nonce, removed }
     }
 
     fn tick(&mut self) -> u64 {
@@ -135,7 +145,8 @@ impl Medium {
     }
 
     pub(super) fn remove(&mut self, name: Name<'_>) -> Result<(), SimulatedError> {
-        if self.file(name)?.is_some() {
+        if let Some(ino) = self.file(name)? {
+            self.removed = Arc::clone(&self.inode(ino).cache);
             let id = Table::intern(&mut self.names.table, name.as_str());
             self.change(None, id, None);
         }
