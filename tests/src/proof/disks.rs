@@ -25,6 +25,12 @@ pub(super) const fn flash() -> DiskOptions {
     once.without_rename().without_reopen().without_read_while_appending()
 }
 
+/// Writes that are lost leave what a removed segment held there, behind its header: a whole header of an older segment under a newer one's
+/// name is damage (FORMAT.md, "Where a WAL ends", rule 2).
+pub(super) const fn recycling() -> DiskOptions {
+    plain().with_stale_junk_from(64)
+}
+
 /// Plain disks but for one thing each.
 pub(super) const fn others() -> [DiskOptions; 9] {
     [

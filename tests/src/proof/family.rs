@@ -8,7 +8,7 @@ use crate::simulated::Statistics;
 
 use super::case::{Broken, Case};
 use super::size::Size;
-use super::{publish, recordlog, replace, wal};
+use super::{checkpoints, fleet, index, publish, recordlog, replace, wal};
 
 /// The cases of a family, made as they are needed.
 pub type Cases = Box<dyn Iterator<Item = Case> + Send>;
@@ -76,7 +76,7 @@ pub fn family(name: &str) -> Option<&'static Family> {
     FAMILIES.iter().find(|family| family.name == name)
 }
 
-static FAMILIES: [Family; 9] = [
+static FAMILIES: [Family; 13] = [
     Family { name: "wal", tier: 4, about: "the log, every short script", cases: wal::crashes },
     Family {
         name: "wal-options",
@@ -95,6 +95,12 @@ static FAMILIES: [Family; 9] = [
         tier: 5,
         about: "the log, a fault and a crash",
         cases: wal::faults,
+    },
+    Family {
+        name: "wal-full",
+        tier: 5,
+        about: "the log on a disk that is full from some byte on, then a crash, then room again",
+        cases: wal::full,
     },
     Family {
         name: "recordlog",
@@ -125,5 +131,23 @@ static FAMILIES: [Family; 9] = [
         tier: 4,
         about: "whole files replaced at once, with crashes and with faults",
         cases: replace::all,
+    },
+    Family {
+        name: "checkpoints",
+        tier: 4,
+        about: "a folder of checkpoints, finished and not, with crashes and with faults",
+        cases: checkpoints::all,
+    },
+    Family {
+        name: "index",
+        tier: 4,
+        about: "the segment index and its recovery manager, with crashes and with faults",
+        cases: index::all,
+    },
+    Family {
+        name: "fleet",
+        tier: 4,
+        about: "three logs in one directory, with crashes and with faults",
+        cases: fleet::all,
     },
 ];

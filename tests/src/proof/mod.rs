@@ -7,9 +7,12 @@
 //! Must never look into the logs' files: what is judged is what a user of the library could see.
 
 mod case;
+pub mod checkpoints;
 mod disks;
 mod family;
+pub mod fleet;
 mod foreign;
+pub mod index;
 mod laws;
 pub mod publish;
 pub mod recordlog;

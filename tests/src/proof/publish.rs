@@ -367,14 +367,15 @@ fn long_scripts() -> Vec<Vec<Do>> {
 /// What every later life does: it publishes, and the leftovers of the first must not be in its way.
 const LATER: &[Do] = &[Do::Append, Do::Publish];
 
-fn group(
+fn cases(
+    group: &Group,
     scripts: Vec<Vec<Do>>,
     later: &'static [Do],
     setup: Setup,
     bounds: Bounds,
     faults: bool,
 ) -> Cases {
-    let group = Group::new();
+    let group = group.clone();
     Box::new(scripts.into_iter().map(move |script| {
         let workload = PublishWorkload { script, later: later.to_vec(), setup, faults };
         Case::new(workload, PrefixOracle::<Total>::new(), bounds.clone(), &group)
@@ -416,11 +417,12 @@ pub(super) fn crashes(size: &Size) -> Cases {
             1 => drawn(2, 2),
             _ => scripts(2),
         };
-        groups.push(group(first, LATER, setup, one.clone(), false));
-        groups.push(group(second, LATER, setup, two.clone(), false));
-        groups.push(group(third, LATER, setup, three.clone(), false));
+        let same = Group::new();
+        groups.push(cases(&same, first, LATER, setup, one.clone(), false));
+        groups.push(cases(&same, second, LATER, setup, two.clone(), false));
+        groups.push(cases(&same, third, LATER, setup, three.clone(), false));
     }
-    let quiet = group(scripts(size.pick(1, 2, 3)), &[], setups()[1], two, false);
+    let quiet = cases(&Group::new(), scripts(size.pick(1, 2, 3)), &[], setups()[1], two, false);
     groups.push(quiet);
     let flash = disks::flash().with_tear_unit(64);
     let (short, deep) = (size.pick(1, 3, 4), size.pick(0, 1, 2));
@@ -428,8 +430,16 @@ pub(super) fn crashes(size: &Size) -> Cases {
         let one = Bounds::new(disk).with_survivors(survivors(32, 8));
         let two = one.clone().with_depth(2).with_survivors(survivors(16, 4));
         let setup = setups()[1];
-        groups.push(group([scripts(short), long_scripts()].concat(), LATER, setup, one, false));
-        groups.push(group(scripts(deep), LATER, setup, two, false));
+        let same = Group::new();
+        groups.push(cases(
+            &same,
+            [scripts(short), long_scripts()].concat(),
+            LATER,
+            setup,
+            one,
+            false,
+        ));
+        groups.push(cases(&same, scripts(deep), LATER, setup, two, false));
     }
     Box::new(groups.into_iter().flatten())
 }
@@ -451,8 +461,9 @@ pub(super) fn faults(size: &Size) -> Cases {
         _ => scripts(2),
     };
     let some = setups().into_iter().take(2).flat_map(move |setup| {
-        let first = group(first.clone(), LATER, setup, one.clone(), true);
-        first.chain(group(inside.clone(), LATER, setup, later.clone(), true))
+        let same = Group::new();
+        let first = cases(&same, first.clone(), LATER, setup, one.clone(), true);
+        first.chain(cases(&same, inside.clone(), LATER, setup, later.clone(), true))
     });
     Box::new(some)
 }

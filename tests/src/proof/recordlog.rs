@@ -257,8 +257,8 @@ impl Workload for RecordLogWorkload {
     }
 }
 
-fn group(scripts: Vec<Vec<Do>>, mark: bool, bounds: Bounds, faults: bool) -> Cases {
-    let group = Group::new();
+fn cases(group: &Group, scripts: Vec<Vec<Do>>, mark: bool, bounds: Bounds, faults: bool) -> Cases {
+    let group = group.clone();
     Box::new(scripts.into_iter().map(move |script| {
         let workload = RecordLogWorkload { script, later: LATER.to_vec(), mark, faults };
         Case::new(workload, PrefixOracle::<LogModel<Tag>>::new(), bounds.clone(), &group)
@@ -290,32 +290,34 @@ pub(super) fn crashes(size: &Size) -> Cases {
     let drawn = |length, count| sample(scripts(length), count, size.seed());
     let first = match size.pick(0, 1, 2) {
         0 => [scripts(3), long_scripts()].concat(),
-        1 => [scripts(4), drawn(5, 200), drawn(6, 200), long_scripts()].concat(),
-        _ => [scripts(6), long_scripts()].concat(),
+        1 => [scripts(6), long_scripts()].concat(),
+        _ => [scripts(7), drawn(8, 10_000), long_scripts()].concat(),
     };
     let second = match size.pick(0, 1, 2) {
         0 => scripts(2),
-        1 => [scripts(2), drawn(3, 20), drawn(4, 20)].concat(),
-        _ => scripts(4),
+        1 => scripts(4),
+        _ => [scripts(5), long_scripts()].concat(),
     };
-    let third = size.pick(0, 1, 2);
-    let third = if third == 0 { Vec::new() } else { scripts(third) };
+    let third =
+        if size.pick(true, false, false) { Vec::new() } else { scripts(size.pick(0, 2, 3)) };
     let torn = scripts(size.pick(1, 2, 2));
     let mut groups: Vec<Cases> = Vec::new();
     for mark in [false, true] {
-        groups.push(group(first.clone(), mark, one.clone(), false));
-        groups.push(group(second.clone(), mark, two.clone(), false));
-        groups.push(group(third.clone(), mark, three.clone(), false));
-        groups.push(group(torn.clone(), mark, bytes.clone(), false));
+        let same = Group::new();
+        groups.push(cases(&same, first.clone(), mark, one.clone(), false));
+        groups.push(cases(&same, second.clone(), mark, two.clone(), false));
+        groups.push(cases(&same, third.clone(), mark, three.clone(), false));
+        groups.push(cases(&Group::new(), torn.clone(), mark, bytes.clone(), false));
     }
-    let (short, deep) = (size.pick(1, 3, 4), size.pick(0, 1, 2));
+    let (short, deep) = (size.pick(1, 4, 5), size.pick(0, 2, 3));
     // Without reopening, a record log with records in it cannot be resumed, and says so.
     let resumable = disks::others().into_iter().filter(|disk| disk.capabilities().reopen());
     for disk in resumable {
         let one = Bounds::new(disk).with_survivors(survivors(64, 8));
         let two = one.clone().with_depth(2).with_survivors(survivors(32, 6));
-        groups.push(group([scripts(short), long_scripts()].concat(), false, one, false));
-        groups.push(group(scripts(deep), true, two, false));
+        let same = Group::new();
+        groups.push(cases(&same, [scripts(short), long_scripts()].concat(), true, one, false));
+        groups.push(cases(&same, scripts(deep), true, two, false));
     }
     Box::new(groups.into_iter().flatten())
 }
@@ -325,11 +327,12 @@ pub(super) fn faults(size: &Size) -> Cases {
     let disk = DiskOptions::new().with_tear_unit(16);
     let one = Bounds::new(disk).with_faults(&FaultKind::ALL).with_survivors(survivors(32, 6));
     let later = one.clone().with_depth(2).with_fault_lives(2).with_survivors(survivors(8, 2));
-    let first = [scripts(size.pick(2, 4, 4)), long_scripts()].concat();
-    let inside = scripts(size.pick(1, 1, 2));
+    let first = [scripts(size.pick(2, 4, 5)), long_scripts()].concat();
+    let inside = scripts(size.pick(1, 2, 3));
     let both = [false, true].into_iter().flat_map(move |mark| {
-        let first = group(first.clone(), mark, one.clone(), true);
-        first.chain(group(inside.clone(), mark, later.clone(), true))
+        let same = Group::new();
+        let first = cases(&same, first.clone(), mark, one.clone(), true);
+        first.chain(cases(&same, inside.clone(), mark, later.clone(), true))
     });
     Box::new(both)
 }

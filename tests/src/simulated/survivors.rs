@@ -12,6 +12,7 @@ use super::names::{FOLDER, Ino, Names, Namespace, apply, drop_orphans};
 use super::pieces::{FileChoice, Pieces, count_up};
 use super::state::Recording;
 use super::{DiskOptions, SimulatedDisk};
+pub use iter::{CrashState, CrashStatesIter};
 
 /// How many of the states to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +95,7 @@ impl Snapshot {
     /// Identifies cache, durable content and what lies between.
     pub(super) fn hash(&self) -> u64 {
         let names = &self.medium.names;
-        let mut all = hash::of_bytes(b"killed");
+        let mut all = hash::mix(hash::of_bytes(b"killed"), self.removed_hash());
         for (view, salt) in [(&names.cached, 1), (&names.durable, 2)] {
             let mut sum = 0_u64;
             for (name, ino) in view.iter() {
@@ -111,6 +112,11 @@ impl Snapshot {
             all = hash::mix(all, hash::mix(old, new));
         }
         all
+    }
+
+    /// What was removed counts where it may come back as junk.
+    fn removed_hash(&self) -> u64 {
+        self.options.stale_from.map_or(0, |_| hash::of_bytes(&self.medium.removed))
     }
 
     fn file_hash(&self, ino: Ino) -> u64 {
@@ -147,6 +153,33 @@ struct FileOutcomes {
 }
 
 /// The states that a power cut at one moment can leave, each once, in an order that replays keep.
+///
+/// [`explore()`](super::explore()) walks over them by itself; to do so by hand, iterate:
+/// ```
+/// use durability_core::storage::{AppendFile, Directory, Folder, Name};
+/// use durability_core::embedded_io::Write;
+/// use durability_testkit::simulated::{Coverage, DiskOptions, SimulatedDisk, SurvivorLimits};
+///
+/// let disk = SimulatedDisk::new(DiskOptions::new().with_tear_unit(4).without_junk());
+/// let name = Name::new("a")?;
+/// let mut file = disk.create(name, 0)?.ok_or("taken")?;
+/// disk.sync_dir(Folder::ROOT)?;
+/// file.write(b"hello, world")?;
+///
+/// let states = disk.snapshot().crash_states(&SurvivorLimits::new());
+/// assert_eq!(states.coverage(), Coverage::Exhaustive);
+/// let mut whole = 0;
+/// for state in &states {
+///     let recovered = state.disk().contents(name).ok_or("the name is durable")?;
+///     if recovered == b"hello, world" {
+///         assert_eq!(state.survived().to_string(), "survived: a bytes 0..12; lost: nothing");
+///         whole += 1;
+///     }
+/// }
+/// // Lengths 0, 4, 8 and 12, and each unit there or blank.
+/// assert_eq!((states.len(), whole), (1 + 2 + 4 + 8, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct CrashStates {
     snapshot: Snapshot,
@@ -250,7 +283,10 @@ impl CrashStates {
                     file.images.push((hash, settled, FileChoice::default()));
                 } else {
                     let unit = options.tear_unit as usize;
-                    file.pieces = Some(Pieces::of(inode, unit, options.blank, options.junk));
+                    let stale =
+                        options.stale_from.map_or((0, &[][..]), |from| (from, &medium.removed[..]));
+                    let unit = (unit, options.blank);
+                    file.pieces = Some(Pieces::of(inode, unit, options.junk, stale));
                 }
                 *slot = Some(file);
             }
@@ -373,7 +409,7 @@ impl CrashStates {
 
     fn add_state(&mut self, names: usize, picks: &[usize]) {
         let outcome = &self.names[names];
-        let mut hash = outcome.folders;
+        let mut hash = outcome.folders.wrapping_add(self.snapshot.removed_hash());
         for ((ino, pick), name) in outcome.inos.iter().zip(picks).zip(&outcome.hashes) {
             let image = self.files[*ino as usize].as_ref().map_or(0, |file| file.images[*pick].0);
             hash = hash.wrapping_add(hash::mix(*name, image));
@@ -408,5 +444,6 @@ fn names_left_by(source: &Namespace, choice: &[usize]) -> (Names, Vec<Ino>) {
     (names, inos)
 }
 
+mod iter;
 mod plain;
 mod sampling;

@@ -56,7 +56,7 @@ impl Arguments {
             _ if self.limited => 0,
             Scope::Ci => PROMISED_CI,
             Scope::Full => PROMISED_FULL,
-            _ => 0,
+            Scope::Test => 0,
         }
     }
 }

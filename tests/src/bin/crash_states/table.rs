@@ -112,7 +112,7 @@ impl fmt::Display for Table<'_> {
         let broken = u64::from(report.broken.is_some());
         Self::line(f, ("sum", ""), (cases, &total), (busy, broken))?;
         debug_assert!(total.by_depth.len() <= DEPTHS);
-        writeln!(f, "\n{}", EXPLANATION)?;
+        writeln!(f, "\n{EXPLANATION}")?;
         let (took, promised) = (report.took.as_secs_f64(), self.arguments.promised());
         let short = total.distinct < promised;
         if let Some((family, broken)) = &report.broken {

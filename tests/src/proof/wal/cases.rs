@@ -19,16 +19,19 @@ use super::{Do, WalWorkload};
 const LATER: &[Do] = &[Do::Append, Do::Sync];
 
 /// Cases that share their setup, their disk, their bounds, and what they have seen.
-fn group(
+///
+/// With deeper bounds, the same group must come later: it looks again, and counts nothing twice.
+fn cases(
+    group: &Group,
     scripts: Vec<Vec<Do>>,
     later: &'static [Do],
     setup: Setup,
     bounds: Bounds,
     faults: bool,
 ) -> Cases {
-    let group = Group::new();
+    let group = group.clone();
     Box::new(scripts.into_iter().map(move |script| {
-        let workload = WalWorkload { script, later: later.to_vec(), setup, faults };
+        let workload = WalWorkload { script, later: later.to_vec(), setup, faults, full: false };
         let oracle = PrefixOracle::<LogModel<Tag>>::new();
         Case::new(workload, oracle, bounds.clone(), &group)
     }))
@@ -75,7 +78,8 @@ pub(in super::super) fn crashes(size: &Size) -> Cases {
     let one = Bounds::new(plain).with_survivors(survivors(128, 16));
     let two = Bounds::new(plain).with_depth(2).with_survivors(survivors(64, 12));
     let three = Bounds::new(plain).with_depth(3).with_survivors(survivors(16, 4));
-    let deep = |scripts, bounds| group(scripts, LATER, Setup::PLAIN, bounds, false);
+    let same = Group::new();
+    let deep = |scripts, bounds| cases(&same, scripts, LATER, Setup::PLAIN, bounds, false);
     let shallow = match size.pick(0, 1, 2) {
         0 => [all(2), long_scripts()].concat(),
         1 => [all(6), long_scripts()].concat(),
@@ -139,18 +143,19 @@ pub(in super::super) fn options(size: &Size) -> Cases {
     let plain = disks::plain();
     let one = Bounds::new(plain).with_survivors(survivors(64, 12));
     let two = one.clone().with_depth(2).with_survivors(survivors(32, 6));
-    let (short, deep) = (size.pick(2, 3, 4), size.pick(0, 1, 3));
+    let (short, deep) = (size.pick(2, 4, 5), size.pick(0, 2, 3));
     let more = if size.pick(false, true, true) { long_scripts() } else { Vec::new() };
     let mut groups: Vec<Cases> = Vec::new();
     for setup in setups() {
         let scripts = [all(short), long_scripts()].concat();
-        groups.push(group(scripts, LATER, setup, one.clone(), false));
+        let same = Group::new();
+        groups.push(cases(&same, scripts, LATER, setup, one.clone(), false));
         let scripts = [all(deep), drawn(deep + 1, 3, size)].concat();
-        groups.push(group(scripts, LATER, setup, two.clone(), false));
+        groups.push(cases(&same, scripts, LATER, setup, two.clone(), false));
     }
     for later in OTHER_LATER {
         let scripts = [all(deep), drawn(deep + 1, 4, size), more.clone()].concat();
-        groups.push(group(scripts, later, Setup::PLAIN, two.clone(), false));
+        groups.push(cases(&Group::new(), scripts, later, Setup::PLAIN, two.clone(), false));
     }
     Box::new(groups.into_iter().flatten())
 }
@@ -163,6 +168,8 @@ fn kinds_of_disks() -> Vec<(DiskOptions, Setup)> {
         (disks::reserving(), reserving),
         (disks::flash(), plain),
         (disks::flash().without_junk(), plain),
+        (disks::recycling(), plain),
+        (disks::recycling().with_reserve(), reserving),
     ];
     all.extend(disks::others().map(|disk| (disk, plain)));
     all
@@ -170,15 +177,16 @@ fn kinds_of_disks() -> Vec<(DiskOptions, Setup)> {
 
 /// On every other kind of disk.
 pub(in super::super) fn backends(size: &Size) -> Cases {
-    let (short, deep) = (size.pick(1, 3, 4), size.pick(0, 1, 3));
+    let (short, deep) = (size.pick(1, 4, 5), size.pick(0, 2, 3));
     let mut groups: Vec<Cases> = Vec::new();
     for (disk, setup) in kinds_of_disks() {
         let one = Bounds::new(disk).with_survivors(survivors(64, 12));
         let two = one.clone().with_depth(2).with_survivors(survivors(32, 6));
         let scripts = [all(short), long_scripts()].concat();
-        groups.push(group(scripts, LATER, setup, one, false));
+        let same = Group::new();
+        groups.push(cases(&same, scripts, LATER, setup, one, false));
         let scripts = [all(deep), drawn(deep + 1, 4, size)].concat();
-        groups.push(group(scripts, LATER, setup, two, false));
+        groups.push(cases(&same, scripts, LATER, setup, two, false));
     }
     Box::new(groups.into_iter().flatten())
 }
@@ -190,22 +198,41 @@ pub(in super::super) fn faults(size: &Size) -> Cases {
     let later = one.clone().with_depth(2).with_fault_lives(2).with_survivors(survivors(8, 2));
     let first = match size.pick(0, 1, 2) {
         0 => [all(2), long_scripts()].concat(),
-        1 => [all(3), drawn(4, 100, size), long_scripts()].concat(),
-        _ => [all(4), long_scripts()].concat(),
+        1 => [all(4), long_scripts()].concat(),
+        _ => [all(5), long_scripts()].concat(),
     };
     let inside = match size.pick(0, 1, 2) {
         0 => drawn(1, 1, size),
-        1 => [all(1), drawn(2, 6, size)].concat(),
-        _ => [all(2), drawn(3, 40, size)].concat(),
+        1 => [all(2), drawn(3, 20, size)].concat(),
+        _ => [all(3), drawn(4, 100, size)].concat(),
     };
     let marked = Setup { name: "mark after sync", mark: true, ..Setup::PLAIN };
     let flash = Bounds::new(disks::flash()).with_faults(&FaultKind::ALL);
     let flash = flash.with_survivors(survivors(16, 4));
-    let some = drawn(size.pick(1, 2, 3), 60, size);
+    let (marks, same) = (drawn(size.pick(1, 2, 3), 60, size), Group::new());
     Box::new(
-        group(first, LATER, Setup::PLAIN, one.clone(), true)
-            .chain(group(inside, LATER, Setup::PLAIN, later, true))
-            .chain(group(some.clone(), LATER, marked, one, true))
-            .chain(group(some, LATER, Setup::PLAIN, flash, true)),
+        cases(&same, first, LATER, Setup::PLAIN, one.clone(), true)
+            .chain(cases(&same, inside, LATER, Setup::PLAIN, later, true))
+            .chain(cases(&Group::new(), marks.clone(), LATER, marked, one, true))
+            .chain(cases(&Group::new(), marks, LATER, Setup::PLAIN, flash, true)),
     )
+}
+
+/// On a disk that is full from some byte on, whichever.
+pub(in super::super) fn full(size: &Size) -> Cases {
+    let step = size.pick(40, 8, 4);
+    let scripts = [all(size.pick(1, 2, 3)), long_scripts()].concat();
+    let limits = (16..640).step_by(step);
+    Box::new(limits.flat_map(move |bytes| {
+        let disk = disks::plain().with_bytes_max(bytes);
+        let bounds = Bounds::new(disk).with_survivors(survivors(16, 4));
+        let group = Group::new();
+        let setup = Setup { name: "full disk", ..Setup::PLAIN };
+        let cases = scripts.clone().into_iter().map(move |script| {
+            let later = LATER.to_vec();
+            let workload = WalWorkload { script, later, setup, faults: false, full: true };
+            Case::new(workload, PrefixOracle::<LogModel<Tag>>::new(), bounds.clone(), &group)
+        });
+        cases.collect::<Vec<_>>()
+    }))
 }

@@ -6,16 +6,18 @@ mod cases;
 mod log;
 mod setup;
 
-use durability_core::EntryId;
+use durability_core::{EntryId, Error};
 
-use crate::simulated::{Ended, JournalOf, LogOperation, LogSeen, SimulatedDisk, Workload, shorter};
+use crate::simulated::{
+    Ended, JournalOf, LogOperation, LogSeen, SimulatedDisk, SimulatedError, Workload, shorter,
+};
 
 use super::foreign;
 use super::laws::{Failed, hold};
 use super::scripts::{Step, words};
 use log::{Log, Tag, payload};
 
-pub(super) use cases::{backends, crashes, faults, options};
+pub(super) use cases::{backends, crashes, faults, full, options};
 pub use setup::{Reading, Setup, Start};
 
 /// What is done to the log, one step at a time.
@@ -99,6 +101,8 @@ pub struct WalWorkload {
     pub setup: Setup,
     /// After a fault, a cache may show what the medium does not have: opening tells, looking does not.
     pub faults: bool,
+    /// The disk may be full: a life ends there, and has room again after it was recovered.
+    pub full: bool,
 }
 
 /// What one life holds on to.
@@ -194,6 +198,24 @@ impl WalWorkload {
         Ok(())
     }
 
+    /// Takes the log up again. On a full disk that needs room for a segment's header at most, and none if there is no torn tail.
+    fn open_again(&self, life: &mut Life<'_>) -> Result<LogSeen<Tag>, Failed> {
+        let opened = self.open(life, Start::Open);
+        if !self.full || !opened.as_ref().is_err_and(is_full) {
+            return opened;
+        }
+        let torn = self.setup.look_strictly(life.disk)?.is_none();
+        let begun = self.setup.has_begun(life.disk)?;
+        hold(torn || !begun, "a full disk opens", || "though it has no torn tail".to_owned())?;
+        life.disk.set_bytes_max(life.disk.bytes() + setup::HEADER_BYTES);
+        self.open(life, Start::Open)
+    }
+
+    /// The end of a life on a full disk is no failure.
+    fn forgiven(&self, ended: Ended) -> Ended {
+        if self.full && ended.as_ref().is_err_and(is_full) { Ok(()) } else { ended }
+    }
+
     /// Whoever only looks can read every crash state, and sees what opening finds; or more, if a prune mark in the tail covers it.
     fn look(&self, disk: &SimulatedDisk) -> Result<Vec<Tag>, Failed> {
         let looked = self.setup.look(disk)?;
@@ -209,6 +231,11 @@ impl WalWorkload {
     }
 }
 
+fn is_full(error: &Failed) -> bool {
+    let error = error.downcast_ref::<Error<SimulatedError>>();
+    error.is_some_and(Error::is_no_space)
+}
+
 impl Workload for WalWorkload {
     type Operation = LogOperation<Tag>;
     type Seen = LogSeen<Tag>;
@@ -216,8 +243,10 @@ impl Workload for WalWorkload {
     fn run(&self, disk: &SimulatedDisk, journal: &mut JournalOf<Self>) -> Ended {
         foreign::plant(disk, setup::FOLDER)?;
         let mut life = Life { disk, log: None, clock: 0 };
-        self.open(&mut life, self.setup.start)?;
-        self.work(&self.script, &mut life, journal)?;
+        if let Err(error) = self.open(&mut life, self.setup.start) {
+            return self.forgiven(Err(error));
+        }
+        self.forgiven(self.work(&self.script, &mut life, journal))?;
         foreign::untouched(disk, setup::FOLDER, journal)
     }
 
@@ -226,12 +255,15 @@ impl Workload for WalWorkload {
         let looked = self.look(disk)?;
         let clock = u64::from(journal.epoch()) * 100 * setup::AGE_MS_MAX;
         let mut life = Life { disk, log: None, clock };
-        let seen = self.open(&mut life, Start::Open)?;
+        let seen = self.open_again(&mut life)?;
         let same = self.faults || looked.ends_with(&seen.records);
         hold(same, "looking shows what opening finds", || {
             format!("read {looked:?}, then opened {seen:?}")
         })?;
         journal.recovered(seen);
+        if self.full {
+            disk.set_bytes_max(u64::MAX);
+        }
         self.work(&self.later, &mut life, journal)?;
         if let Some(log) = &life.log {
             foreign::nothing_else(disk, setup::FOLDER, log.raw().segments().count())?;

@@ -18,6 +18,9 @@ use super::log::{Clock, Log, Tag, decode, looked, raw_contents, typed_contents};
 /// The folder of the log.
 pub(super) const FOLDER: &str = "wal";
 
+/// What a segment's header takes.
+pub(super) const HEADER_BYTES: u64 = 72;
+
 /// Segments older than this are not appended to.
 pub(super) const AGE_MS_MAX: u64 = 10;
 
@@ -139,6 +142,11 @@ impl Setup {
             Err(error) => Err(error.into()),
             Ok(_) => Ok(hold(false, "a log is not begun twice", || "a second one was".to_owned())?),
         }
+    }
+
+    /// Whether there is a log already: one that was only begun needs its header again.
+    pub(super) fn has_begun(&self, disk: &SimulatedDisk) -> Result<bool, Failed> {
+        Ok(RawWalReader::open(disk, self.options())?.log_id().is_some())
     }
 
     /// What a reader without the lock sees.
