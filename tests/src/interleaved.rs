@@ -105,7 +105,7 @@ impl Run {
                     scope.spawn(move || turns.run(number, program))
                 })
                 .collect();
-            threads.into_iter().filter_map(|each| each.join().err()).next()
+            threads.into_iter().find_map(|each| each.join().err())
         });
         self.operations = lock(&turns.state).operations;
         if let Some(panic) = panicked {

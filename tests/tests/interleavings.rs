@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
+    clippy::unnecessary_wraps,
     reason = "a test runs on a host, and fails by panicking"
 )]
 
@@ -158,7 +159,7 @@ fn publish(dir: Dir<'_>, durable: &Mutex<u64>) {
 
 #[test]
 fn a_recovery_beside_a_publisher_shows_a_state_that_there_was_or_asks_to_try_again() {
-    let mut raced = 0;
+    let mut tried_again = 0;
     let runs = interleave(2, |run| {
         let (dir, durable, races) = (MemoryDirectory::new(), Mutex::new(0), Mutex::new(0));
         let (shared, known, seen) = (&dir, &durable, &races);
@@ -179,11 +180,11 @@ fn a_recovery_beside_a_publisher_shows_a_state_that_there_was_or_asks_to_try_aga
             publish(FaultyDirectory::with_counters(shared, counters), known);
         });
         run.go(vec![writer, reader]);
-        raced += races.into_inner().unwrap();
+        tried_again += races.into_inner().unwrap();
     });
-    println!("{runs:?}, {raced} asked to try again");
+    println!("{runs:?}, {tried_again} asked to try again");
     assert!(runs.runs > 2_000, "{runs:?}");
-    assert!(raced < runs.runs / 2, "{raced} of {runs:?}");
+    assert!(tried_again < runs.runs / 2, "{tried_again} of {runs:?}");
 }
 
 #[test]
@@ -207,7 +208,7 @@ fn of_two_writers_of_a_record_log_one_is_refused_and_neither_loses_what_it_ackno
                     let _durable = log.flush_and_sync().unwrap();
                     lock(acknowledged).insert(id.get(), payload);
                 }
-                let _durable = log.close().unwrap();
+                log.close().unwrap();
             })
         };
         run.go(vec![program(1), program(2)]);
