@@ -126,6 +126,8 @@ mod switch {
         LookAheadKeptPlace,
         /// A bad frame ends a sealed segment, too, as if it were the tail.
         TornTailInSealed,
+        /// A reader does not look again at a bad frame that a writer beside it may have finished meanwhile.
+        ReaderLooksOnce,
         /// Entries are acknowledged when they are flushed.
         AcknowledgedUnsynced,
         /// The folder is not synced after a segment was created in it.

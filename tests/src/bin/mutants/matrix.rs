@@ -12,6 +12,21 @@ use crate::programs::root;
 use crate::table::Planted;
 use crate::verdict::Verdict;
 
+/// What must hold after every crash, fault and damage.
+const LAWS: [&str; 11] = [
+    "Recovered records are an exact prefix of those appended, and reach to the last acknowledged one.",
+    "Ids have no gap and no duplicate, and are never given again to other content.",
+    "What was rolled back, truncated or recycled never comes back.",
+    "What opening returned survives every later crash.",
+    "Recovery can be repeated; a crash in it gives an equivalent outcome.",
+    "Checkpoint and log together are the state; segments go only when a checkpoint is durable.",
+    "Batches are whole or absent.",
+    "No crash is taken for damage, and none keeps the log from opening.",
+    "Damage to what was acknowledged is an error, never a shorter log.",
+    "After a failed write or sync nothing more is acknowledged, and nothing has two writers.",
+    "No panic, no allocation beyond limit and file, linear time, no foreign file touched.",
+];
+
 /// What became of one bug.
 #[derive(Debug)]
 pub(crate) struct Row {
@@ -110,11 +125,17 @@ fn markdown(rows: &[Row], took: Duration) -> Result<String, Failed> {
     writeln!(text, "# Planted bugs\n")?;
     writeln!(
         text,
-        "Each bug is planted alone, by `cargo run -p durability-testkit --bin mutants -- --write`, which wrote this file; the tier named for it must find it, by \
-         the law that it breaks. The numbers of the laws and the tiers are those of [RELIABILITY.md](../RELIABILITY.md). *Cases* are the distinct crash states, \
-         damages or tests that were looked at until it was found.\n"
+        "Each bug is planted alone, by `cargo run -p durability-testkit --bin mutants -- --write`, which wrote this file. The tier named for it must find it, by the law \
+         that it breaks; otherwise the run fails. *Cases* are the distinct crash states, damages or tests that were looked at until it was found. First of all \
+         everything was run without a bug, and found nothing.\n"
     )?;
-    writeln!(text, "{} bugs, {} s in all.\n", bugs.len(), took.as_secs())?;
+    writeln!(
+        text,
+        "{} bugs, {} s in all. Tier 2: tests of single laws; 3: every damage; 4: every crash state; 5: a fault, then a crash; 6: traced runs of the \
+         real adapter; 8: interleavings.\n",
+        bugs.len(),
+        took.as_secs()
+    )?;
     writeln!(text, "| bug | what it does | law | tier | found by | law named | cases | seconds |")?;
     writeln!(text, "|---|---|---|---|---|---|---|---|")?;
     for row in &bugs {
@@ -153,6 +174,10 @@ fn markdown(rows: &[Row], took: Duration) -> Result<String, Failed> {
         };
         let why = row.planted.harmless.unwrap_or_default();
         writeln!(text, "| `{}` | {} | {why} | {cases} |", bug.name(), bug.what())?;
+    }
+    writeln!(text, "\n## The laws\n")?;
+    for (number, law) in (1..).zip(LAWS) {
+        writeln!(text, "{number}. {law}")?;
     }
     Ok(text)
 }

@@ -30,6 +30,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program("census", "tests", 3),
     program("failures", "tests", 2),
     program("host", "std", 2),
+    program("interleavings", "tests", 8),
     program("recordlog_search", "core", 2),
     program("wal_on_backends", "tests", 2),
 ];

@@ -84,6 +84,11 @@ const fn census(bug: Bug, laws: &'static [u8], test: &'static str) -> Planted {
     Planted { bug, laws, finder: Finder::Test { tier: 3, program: "census", test }, harmless: None }
 }
 
+const fn interleaved(bug: Bug, laws: &'static [u8], test: &'static str) -> Planted {
+    let finder = Finder::Test { tier: 8, program: "interleavings", test };
+    Planted { bug, laws, finder, harmless: None }
+}
+
 const fn harmless(bug: Bug, name: &'static str, why: &'static str) -> Planted {
     Planted { bug, laws: &[], finder: Finder::Family(name), harmless: Some(why) }
 }
@@ -154,6 +159,11 @@ pub(crate) const ALL: &[Planted] = &[
     family(Bug::BatchFlagIgnored, &[7], "wal"),
     family(Bug::LookAheadKeptPlace, &[2], "wal"),
     census(Bug::TornTailInSealed, &[9], LOG),
+    interleaved(
+        Bug::ReaderLooksOnce,
+        &[8],
+        "a_reader_beside_a_writer_sees_a_prefix_with_all_that_was_acknowledged_before",
+    ),
     family(Bug::AcknowledgedUnsynced, &[1], "wal"),
     family(Bug::NewNameUnsynced, &[1, 8], "wal"),
     family(Bug::CloseUnsynced, &[1], "wal-backends"),
