@@ -1,0 +1,170 @@
+//! Workload after workload on one file system, until as many crash images were judged as were asked for.
+//!
+//! Must never count an image twice, nor one that was not judged.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::Failed;
+use super::aftermath::{Imager, describe, known};
+use super::device::Entry;
+use super::image::Image;
+use super::port::Cheat;
+use super::random::Random;
+use super::survivors::{Crash, Flushes, crashes};
+use super::trial::{Bench, Finding, Recorded};
+
+/// Images of one workload.
+const IMAGES_PER_WORKLOAD: usize = 100;
+/// Of so many images, one is crashed again while it recovers, and one mounted again afterwards.
+const CRASHED_AGAIN_EVERY: usize = 4;
+const MOUNTED_AGAIN_EVERY: usize = 8;
+/// Crashes of one recovery among which one is drawn.
+const CHOICES_PER_RECOVERY: usize = 64;
+/// Findings that are told in full.
+const TOLD_MAX: usize = 3;
+/// Workloads without one judged image, until a campaign gives up.
+const IDLE_MAX: usize = 5;
+
+/// What is asked of a campaign.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) images: usize,
+    pub(crate) seed: u64,
+    pub(crate) flushes: Flushes,
+    pub(crate) cheat: Cheat,
+    /// No new workload is begun after this.
+    pub(crate) until: Option<Instant>,
+    /// Where images are saved that break a law; nothing is told of them where they are expected.
+    pub(crate) evidence: Option<PathBuf>,
+}
+
+/// What a campaign came to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tally {
+    /// Crash images that were mounted and judged.
+    pub(crate) images: usize,
+    /// Of crashes while an image recovered; on top.
+    pub(crate) crashed_again: usize,
+    pub(crate) workloads: usize,
+    pub(crate) writes: usize,
+    pub(crate) flushes: usize,
+    pub(crate) acknowledged: usize,
+    pub(crate) violations: usize,
+    pub(crate) mount_failures: usize,
+    pub(crate) time: Duration,
+}
+
+/// Runs a plan on a bench.
+pub(crate) fn run(bench: &Bench, empty: &Image, plan: &Plan) -> Result<Tally, Failed> {
+    let begun = Instant::now();
+    let mut campaign = Campaign { bench, plan, tally: Tally::default(), told: 0 };
+    let mut random = Random::new(plan.seed);
+    let mut idle = 0;
+    while campaign.tally.images < plan.images && idle < IDLE_MAX {
+        if plan.until.is_some_and(|until| Instant::now() > until) {
+            break;
+        }
+        let before = campaign.tally.images;
+        let worked = bench.work(empty, plan.cheat, &mut random)?;
+        campaign.count(&worked);
+        campaign.crash(empty, &worked, &mut random)?;
+        idle = if campaign.tally.images == before { idle + 1 } else { 0 };
+    }
+    campaign.tally.time = begun.elapsed();
+    Ok(campaign.tally)
+}
+
+struct Campaign<'a> {
+    bench: &'a Bench,
+    plan: &'a Plan,
+    tally: Tally,
+    told: usize,
+}
+
+impl Campaign<'_> {
+    fn count(&mut self, worked: &Recorded) {
+        let count = |of: fn(&Entry) -> bool| worked.log.iter().filter(|entry| of(entry)).count();
+        self.tally.workloads += 1;
+        self.tally.writes += count(|entry| matches!(entry, Entry::Write { .. }));
+        self.tally.flushes += count(|entry| matches!(entry, Entry::Flush));
+        self.tally.acknowledged +=
+            worked.stories.iter().map(|story| story.acknowledged()).sum::<usize>();
+    }
+
+    /// All crashes of one workload.
+    fn crash(
+        &mut self,
+        empty: &Image,
+        worked: &Recorded,
+        random: &mut Random,
+    ) -> Result<(), Failed> {
+        let count = IMAGES_PER_WORKLOAD.min(self.plan.images - self.tally.images);
+        let crashes = crashes(&worked.log, worked.from, self.plan.flushes, count, random);
+        let mut imager = Imager::new(&worked.log, empty.clone());
+        for crash in crashes {
+            let image = imager.image(&crash);
+            let known = known(&worked.log, crash.at, &worked.known);
+            let number = self.tally.images;
+            let again = number.is_multiple_of(MOUNTED_AGAIN_EVERY);
+            match self.bench.recover(&image, worked, &known, again) {
+                Ok(recovered) => {
+                    self.tally.images += 1;
+                    if number.is_multiple_of(CRASHED_AGAIN_EVERY) {
+                        self.crash_again(image, &recovered, random)?;
+                    }
+                }
+                Err(finding) => self.found(&finding, &image, &worked.log, &crash)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// One crash while the image recovered.
+    fn crash_again(
+        &mut self,
+        image: Image,
+        recovered: &Recorded,
+        random: &mut Random,
+    ) -> Result<(), Failed> {
+        let all = crashes(&recovered.log, 0, self.plan.flushes, CHOICES_PER_RECOVERY, random);
+        if all.is_empty() {
+            return Ok(());
+        }
+        let crash = &all[random.below(all.len())];
+        let image = Imager::new(&recovered.log, image).image(crash);
+        let known = known(&recovered.log, crash.at, &recovered.known);
+        match self.bench.recover(&image, recovered, &known, false) {
+            Ok(_) => self.tally.crashed_again += 1,
+            Err(finding) => self.found(&finding, &image, &recovered.log, crash)?,
+        }
+        Ok(())
+    }
+
+    fn found(
+        &mut self,
+        finding: &Finding,
+        image: &Image,
+        log: &[Entry],
+        crash: &Crash,
+    ) -> Result<(), Failed> {
+        match finding {
+            Finding::Mount(_) => self.tally.mount_failures += 1,
+            Finding::Rig(error) => return Err(format!("unmounting: {error}").into()),
+            Finding::Law { .. } => {
+                self.tally.violations += 1;
+                self.tally.images += 1;
+            }
+        }
+        let Some(evidence) = &self.plan.evidence else { return Ok(()) };
+        self.told += 1;
+        if self.told > TOLD_MAX {
+            return Ok(());
+        }
+        let name = self.bench.flavour.name();
+        let path: &Path = &evidence.join(format!("{name}-{}-{}.img", self.plan.seed, self.told));
+        image.save(path, self.bench.device.bytes())?;
+        println!("\n{name}: {finding}\n{}the image: {}", describe(log, crash), path.display());
+        Ok(())
+    }
+}
