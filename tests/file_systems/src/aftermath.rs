@@ -86,6 +86,21 @@ pub(crate) fn describe(log: &[Entry], crash: &Crash) -> String {
     text
 }
 
+/// The writes that a crash has torn, in one line.
+pub(crate) fn torn(log: &[Entry], crash: &Crash) -> String {
+    let mut places = Vec::new();
+    for (position, keep) in &crash.keep {
+        if let (Entry::Write { offset, bytes }, Keep::Sectors(_)) = (&log[*position], keep) {
+            places.push(format!("{} bytes at {offset}", bytes.len()));
+        }
+    }
+    if places.is_empty() {
+        "no write is torn".to_owned()
+    } else {
+        format!("torn: {}", places.join(", "))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

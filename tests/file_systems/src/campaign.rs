@@ -2,11 +2,12 @@
 //!
 //! Must never count an image twice, nor one that was not judged.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Failed;
-use super::aftermath::{Imager, describe, known};
+use super::aftermath::{Imager, describe, known, torn};
 use super::device::Entry;
 use super::image::Image;
 use super::port::Cheat;
@@ -14,14 +15,12 @@ use super::random::Random;
 use super::survivors::{Crash, Flushes, crashes};
 use super::trial::{Bench, Finding, Recorded};
 
-/// Images of one workload.
-const IMAGES_PER_WORKLOAD: usize = 100;
 /// Of so many images, one is crashed again while it recovers, and one mounted again afterwards.
 const CRASHED_AGAIN_EVERY: usize = 4;
 const MOUNTED_AGAIN_EVERY: usize = 8;
 /// Crashes of one recovery among which one is drawn.
 const CHOICES_PER_RECOVERY: usize = 64;
-/// Findings that are told in full.
+/// Broken laws that are told in full.
 const TOLD_MAX: usize = 3;
 /// Workloads without one judged image, until a campaign gives up.
 const IDLE_MAX: usize = 5;
@@ -29,7 +28,11 @@ const IDLE_MAX: usize = 5;
 /// What is asked of a campaign.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
+    /// At most.
     pub(crate) images: usize,
+    pub(crate) images_per_workload: usize,
+    /// Enough is enough.
+    pub(crate) violations_max: usize,
     pub(crate) seed: u64,
     pub(crate) flushes: Flushes,
     pub(crate) cheat: Cheat,
@@ -51,6 +54,8 @@ pub(crate) struct Tally {
     pub(crate) flushes: usize,
     pub(crate) acknowledged: usize,
     pub(crate) violations: usize,
+    /// Which stories they were about.
+    pub(crate) broken: BTreeMap<&'static str, usize>,
     pub(crate) mount_failures: usize,
     pub(crate) time: Duration,
 }
@@ -58,11 +63,12 @@ pub(crate) struct Tally {
 /// Runs a plan on a bench.
 pub(crate) fn run(bench: &Bench, empty: &Image, plan: &Plan) -> Result<Tally, Failed> {
     let begun = Instant::now();
-    let mut campaign = Campaign { bench, plan, tally: Tally::default(), told: 0 };
+    let mut campaign = Campaign { bench, plan, tally: Tally::default() };
     let mut random = Random::new(plan.seed);
     let mut idle = 0;
     while campaign.tally.images < plan.images && idle < IDLE_MAX {
-        if plan.until.is_some_and(|until| Instant::now() > until) {
+        let over = plan.until.is_some_and(|until| Instant::now() > until);
+        if over || campaign.tally.violations >= plan.violations_max {
             break;
         }
         let before = campaign.tally.images;
@@ -79,7 +85,6 @@ struct Campaign<'a> {
     bench: &'a Bench,
     plan: &'a Plan,
     tally: Tally,
-    told: usize,
 }
 
 impl Campaign<'_> {
@@ -99,7 +104,7 @@ impl Campaign<'_> {
         worked: &Recorded,
         random: &mut Random,
     ) -> Result<(), Failed> {
-        let count = IMAGES_PER_WORKLOAD.min(self.plan.images - self.tally.images);
+        let count = self.plan.images_per_workload.min(self.plan.images - self.tally.images);
         let crashes = crashes(&worked.log, worked.from, self.plan.flushes, count, random);
         let mut imager = Imager::new(&worked.log, empty.clone());
         for crash in crashes {
@@ -114,7 +119,10 @@ impl Campaign<'_> {
                         self.crash_again(image, &recovered, random)?;
                     }
                 }
-                Err(finding) => self.found(&finding, &image, &worked.log, &crash)?,
+                Err(finding) => {
+                    self.tally.images += usize::from(!matches!(finding, Finding::Mount(_)));
+                    self.found(&finding, &image, &worked.log, &crash)?;
+                }
             }
         }
         Ok(())
@@ -148,23 +156,24 @@ impl Campaign<'_> {
         log: &[Entry],
         crash: &Crash,
     ) -> Result<(), Failed> {
+        let name = self.bench.flavour.name();
         match finding {
-            Finding::Mount(_) => self.tally.mount_failures += 1,
             Finding::Rig(error) => return Err(format!("unmounting: {error}").into()),
-            Finding::Law { .. } => {
+            Finding::Mount(_) => self.tally.mount_failures += 1,
+            Finding::Law { story, .. } => {
                 self.tally.violations += 1;
-                self.tally.images += 1;
+                *self.tally.broken.entry(story).or_default() += 1;
             }
         }
         let Some(evidence) = &self.plan.evidence else { return Ok(()) };
-        self.told += 1;
-        if self.told > TOLD_MAX {
-            return Ok(());
+        if let Finding::Mount(_) = finding {
+            println!("{name}: {finding}; {}", torn(log, crash));
+        } else if self.tally.violations <= TOLD_MAX {
+            let file = format!("{name}-{}-{}.img", self.plan.seed, self.tally.violations);
+            let path: &Path = &evidence.join(file);
+            image.save(path, self.bench.device.bytes())?;
+            println!("\n{name}: {finding}\n{}the image: {}", describe(log, crash), path.display());
         }
-        let name = self.bench.flavour.name();
-        let path: &Path = &evidence.join(format!("{name}-{}-{}.img", self.plan.seed, self.told));
-        image.save(path, self.bench.device.bytes())?;
-        println!("\n{name}: {finding}\n{}the image: {}", describe(log, crash), path.display());
         Ok(())
     }
 }

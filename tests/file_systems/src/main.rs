@@ -38,8 +38,14 @@ use trial::Bench;
 /// Anything that ends a run.
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
-/// Images of each control.
-const CONTROL_IMAGES: usize = 32;
+/// Images of one workload.
+const IMAGES_PER_WORKLOAD: usize = 100;
+/// The most that a control takes, to show what must be seen at once.
+const CONTROL_IMAGES: usize = 400;
+/// A control tries many workloads, a little each.
+const CONTROL_IMAGES_PER_WORKLOAD: usize = 20;
+/// What a control is content with.
+const CONTROL_VIOLATIONS: usize = 3;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(env::args().skip(1)) {
@@ -153,9 +159,11 @@ fn work(
 }
 
 /// The controls come first: without them the rest proves nothing.
-fn plans(arguments: &Arguments, evidence: &Path) -> [(Role, Plan); 3] {
+fn plans(arguments: &Arguments, evidence: &Path) -> [(Role, Plan); 4] {
     let control = Plan {
         images: CONTROL_IMAGES,
+        images_per_workload: CONTROL_IMAGES_PER_WORKLOAD,
+        violations_max: CONTROL_VIOLATIONS,
         seed: arguments.seed,
         flushes: Flushes::Honest,
         cheat: Cheat::Nothing,
@@ -163,12 +171,20 @@ fn plans(arguments: &Arguments, evidence: &Path) -> [(Role, Plan); 3] {
         evidence: None,
     };
     let lying = Plan { flushes: Flushes::Ignored, ..control.clone() };
-    let no_sync = Plan { cheat: Cheat::FileSyncs, ..control.clone() };
+    let no_file_sync = Plan { cheat: Cheat::FileSyncs, ..control.clone() };
+    let no_folder_sync = Plan { cheat: Cheat::FolderSyncs, ..control.clone() };
     let trial = Plan {
         images: arguments.images,
+        images_per_workload: IMAGES_PER_WORKLOAD,
+        violations_max: usize::MAX,
         until: arguments.time_max.map(|time_max| Instant::now() + time_max),
         evidence: Some(evidence.to_path_buf()),
         ..control
     };
-    [(Role::LyingDisk, lying), (Role::NoSync, no_sync), (Role::Trial, trial)]
+    [
+        (Role::LyingDisk, lying),
+        (Role::NoFileSync, no_file_sync),
+        (Role::NoFolderSync, no_folder_sync),
+        (Role::Trial, trial),
+    ]
 }

@@ -9,8 +9,10 @@ pub(crate) enum Role {
     Trial,
     /// A disk that lies about flushes: laws must be broken.
     LyingDisk,
-    /// A log that does not sync: laws must be broken.
-    NoSync,
+    /// Logs that do not sync their files: laws must be broken.
+    NoFileSync,
+    /// Logs that do not sync their folders: laws must be broken.
+    NoFolderSync,
 }
 
 impl Role {
@@ -18,7 +20,8 @@ impl Role {
         match self {
             Self::Trial => "trial",
             Self::LyingDisk => "control: flushes ignored",
-            Self::NoSync => "control: no sync",
+            Self::NoFileSync => "control: no sync of files",
+            Self::NoFolderSync => "control: no sync of folders",
         }
     }
 }
@@ -43,7 +46,11 @@ impl Row {
         if self.role != Role::Trial && tally.violations == 0 {
             return Some(format!("{name}: the {role} went unnoticed: this run can find nothing"));
         }
-        if tally.images < self.asked {
+        // A torn superblock is the file system's affair; more than that is ours.
+        if self.role == Role::Trial && tally.mount_failures * 10 > tally.images {
+            return Some(format!("{name}: {} images did not mount", tally.mount_failures));
+        }
+        if self.role == Role::Trial && tally.images < self.asked {
             return Some(format!("{name}, {role}: {} images of {}", tally.images, self.asked));
         }
         None
@@ -68,10 +75,43 @@ pub(crate) fn print(kernel: &str, rows: &[Row]) {
             tally.writes,
             tally.flushes,
             tally.acknowledged,
-            tally.violations,
+            violations(tally),
             tally.mount_failures,
             tally.time.as_secs_f64(),
             row.seed,
         );
+    }
+}
+
+/// How many, and of which stories.
+fn violations(tally: &Tally) -> String {
+    let each = tally.broken.iter().map(|(story, count)| format!("{story} {count}"));
+    let each = each.collect::<Vec<_>>().join(", ");
+    if each.is_empty() { "0".to_owned() } else { format!("{} ({each})", tally.violations) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(role: Role, images: usize, violations: usize, mount_failures: usize) -> Row {
+        let tally = Tally { images, violations, mount_failures, ..Tally::default() };
+        Row { file_system: "ext4", role, asked: 100, seed: 1, tally }
+    }
+
+    #[test]
+    fn a_broken_law_missing_images_and_many_mount_failures_fail_the_run() {
+        assert_eq!(row(Role::Trial, 100, 0, 10).fault(), None);
+        assert!(row(Role::Trial, 100, 1, 0).fault().is_some());
+        assert!(row(Role::Trial, 99, 0, 0).fault().is_some());
+        assert!(row(Role::Trial, 100, 0, 11).fault().is_some());
+    }
+
+    #[test]
+    fn a_control_that_passes_fails_the_run() {
+        for role in [Role::LyingDisk, Role::NoFileSync, Role::NoFolderSync] {
+            assert!(row(role, 100, 0, 0).fault().is_some());
+            assert_eq!(row(role, 20, 1, 50).fault(), None);
+        }
     }
 }
