@@ -11,9 +11,10 @@ const IMAGES: usize = 400;
 const IMAGES_FULL: usize = 20_000;
 
 pub(crate) const USAGE: &str = "\
-usage: run [--full] [--images COUNT] [--seed SEED] [--only ext4|xfs|btrfs] [--seconds MAX]
+usage: run [--full] [--images COUNT] [--seed SEED] [--only ext4|xfs|btrfs] [--seconds MAX] [--hunt]
   --full      20,000 images of each file system in place of 400
-  --seconds   begin nothing new after so many seconds, and fail for what is missing then";
+  --seconds   begin nothing new after so many seconds, and fail for what is missing then
+  --hunt      no controls, and the first broken law is enough: for bugs planted on purpose";
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -22,6 +23,7 @@ pub(crate) struct Arguments {
     pub(crate) seed: u64,
     pub(crate) flavours: Vec<Flavour>,
     pub(crate) time_max: Option<Duration>,
+    pub(crate) hunt: bool,
     /// A folder of our own, which the caller removes.
     pub(crate) scratch: PathBuf,
     /// Where images go that broke a law.
@@ -39,6 +41,7 @@ impl Arguments {
             seed: 1,
             flavours: Flavour::ALL.to_vec(),
             time_max: None,
+            hunt: false,
             scratch: PathBuf::new(),
             evidence: PathBuf::new(),
         };
@@ -50,6 +53,7 @@ impl Arguments {
                 "--images" => parsed.images = number(&value()?)?,
                 "--seed" => parsed.seed = number(&value()?)?,
                 "--seconds" => parsed.time_max = Some(Duration::from_secs(number(&value()?)?)),
+                "--hunt" => parsed.hunt = true,
                 "--only" => {
                     let name = value()?;
                     parsed.flavours.retain(|flavour| flavour.name() == name);

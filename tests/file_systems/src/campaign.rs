@@ -108,6 +108,9 @@ impl Campaign<'_> {
         let crashes = crashes(&worked.log, worked.from, self.plan.flushes, count, random);
         let mut imager = Imager::new(&worked.log, empty.clone());
         for crash in crashes {
+            if self.tally.violations >= self.plan.violations_max {
+                break;
+            }
             let image = imager.image(&crash);
             let known = known(&worked.log, crash.at, &worked.known);
             let number = self.tally.images;

@@ -44,7 +44,14 @@ impl Flavour {
     /// How it is made; nothing is left to be done later, in the background.
     const fn arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Ext4 => &["-q", "-F", "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0"],
+            Self::Ext4 => &[
+                "-q",
+                "-F",
+                "-b",
+                "4096",
+                "-E",
+                "nodiscard,lazy_itable_init=0,lazy_journal_init=0",
+            ],
             Self::Xfs | Self::Btrfs => &["-q", "-f", "-K"],
         }
     }

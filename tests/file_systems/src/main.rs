@@ -159,7 +159,7 @@ fn work(
 }
 
 /// The controls come first: without them the rest proves nothing.
-fn plans(arguments: &Arguments, evidence: &Path) -> [(Role, Plan); 4] {
+fn plans(arguments: &Arguments, evidence: &Path) -> Vec<(Role, Plan)> {
     let control = Plan {
         images: CONTROL_IMAGES,
         images_per_workload: CONTROL_IMAGES_PER_WORKLOAD,
@@ -176,12 +176,15 @@ fn plans(arguments: &Arguments, evidence: &Path) -> [(Role, Plan); 4] {
     let trial = Plan {
         images: arguments.images,
         images_per_workload: IMAGES_PER_WORKLOAD,
-        violations_max: usize::MAX,
+        violations_max: if arguments.hunt { 1 } else { usize::MAX },
         until: arguments.time_max.map(|time_max| Instant::now() + time_max),
         evidence: Some(evidence.to_path_buf()),
         ..control
     };
-    [
+    if arguments.hunt {
+        return vec![(Role::Trial, trial)];
+    }
+    vec![
         (Role::LyingDisk, lying),
         (Role::NoFileSync, no_file_sync),
         (Role::NoFolderSync, no_folder_sync),
