@@ -86,19 +86,14 @@ pub(crate) fn describe(log: &[Entry], crash: &Crash) -> String {
     text
 }
 
-/// The writes that a crash has torn, in one line.
-pub(crate) fn torn(log: &[Entry], crash: &Crash) -> String {
-    let mut places = Vec::new();
-    for (position, keep) in &crash.keep {
-        if let (Entry::Write { offset, bytes }, Keep::Sectors(_)) = (&log[*position], keep) {
-            places.push(format!("{} bytes at {offset}", bytes.len()));
-        }
-    }
-    if places.is_empty() {
-        "no write is torn".to_owned()
-    } else {
-        format!("torn: {}", places.join(", "))
-    }
+/// Whether a crash has torn a write at this place.
+pub(crate) fn is_torn(log: &[Entry], crash: &Crash, place: u64) -> bool {
+    let covers = |entry: &Entry| {
+        matches!(entry, Entry::Write { offset, bytes }
+            if (*offset..offset + bytes.len() as u64).contains(&place))
+    };
+    let mut torn = crash.keep.iter().filter(|(_, keep)| matches!(keep, Keep::Sectors(_)));
+    torn.any(|(position, _)| covers(&log[*position]))
 }
 
 #[cfg(test)]
@@ -134,6 +129,15 @@ mod tests {
         assert_eq!(byte(&imager.image(&early), 0), 1);
         let image = imager.image(&late);
         assert_eq!((byte(&image, 0), byte(&image, 4096)), (2, 0));
+    }
+
+    #[test]
+    fn a_torn_write_is_torn_where_it_lies() {
+        let log = [write(0, 1), write(2048, 2)];
+        let keep = vec![(0, Keep::All), (1, Keep::Sectors(vec![false, true]))];
+        let crash = Crash { durable: 0, at: 2, keep };
+        let torn = [0, 2047, 2048, 3071, 3072].map(|place| is_torn(&log, &crash, place));
+        assert_eq!(torn, [false, false, true, true, false]);
     }
 
     #[test]

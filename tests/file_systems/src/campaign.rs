@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Failed;
-use super::aftermath::{Imager, describe, known, torn};
+use super::aftermath::{Imager, describe, is_torn, known};
 use super::device::Entry;
 use super::image::Image;
 use super::port::Cheat;
@@ -20,7 +20,7 @@ const CRASHED_AGAIN_EVERY: usize = 4;
 const MOUNTED_AGAIN_EVERY: usize = 8;
 /// Crashes of one recovery among which one is drawn.
 const CHOICES_PER_RECOVERY: usize = 64;
-/// Broken laws that are told in full.
+/// Findings that are told in full.
 const TOLD_MAX: usize = 3;
 /// Workloads without one judged image, until a campaign gives up.
 const IDLE_MAX: usize = 5;
@@ -56,7 +56,10 @@ pub(crate) struct Tally {
     pub(crate) violations: usize,
     /// Which stories they were about.
     pub(crate) broken: BTreeMap<&'static str, usize>,
+    /// Crash images that do not mount, though the superblock is whole.
     pub(crate) mount_failures: usize,
+    /// Crash images that do not mount because the superblock, of several sectors, is torn.
+    pub(crate) torn_superblocks: usize,
     pub(crate) time: Duration,
 }
 
@@ -159,24 +162,28 @@ impl Campaign<'_> {
         log: &[Entry],
         crash: &Crash,
     ) -> Result<(), Failed> {
-        let name = self.bench.flavour.name();
+        let flavour = self.bench.flavour;
         match finding {
             Finding::Rig(error) => return Err(format!("unmounting: {error}").into()),
+            Finding::Mount(_) if is_torn(log, crash, flavour.superblock()) => {
+                self.tally.torn_superblocks += 1;
+                return Ok(());
+            }
             Finding::Mount(_) => self.tally.mount_failures += 1,
             Finding::Law { story, .. } => {
                 self.tally.violations += 1;
                 *self.tally.broken.entry(story).or_default() += 1;
             }
         }
-        let Some(evidence) = &self.plan.evidence else { return Ok(()) };
-        if let Finding::Mount(_) = finding {
-            println!("{name}: {finding}; {}", torn(log, crash));
-        } else if self.tally.violations <= TOLD_MAX {
-            let file = format!("{name}-{}-{}.img", self.plan.seed, self.tally.violations);
-            let path: &Path = &evidence.join(file);
-            image.save(path, self.bench.device.bytes())?;
-            println!("\n{name}: {finding}\n{}the image: {}", describe(log, crash), path.display());
-        }
+        let number = self.tally.violations + self.tally.mount_failures;
+        let Some(evidence) = self.plan.evidence.as_ref().filter(|_| number <= TOLD_MAX) else {
+            return Ok(());
+        };
+        let file = format!("{}-{}-{number}.img", flavour.name(), self.plan.seed);
+        let path: &Path = &evidence.join(file);
+        image.save(path, self.bench.device.bytes())?;
+        let story = describe(log, crash);
+        println!("\n{}: {finding}\n{story}the image: {}", flavour.name(), path.display());
         Ok(())
     }
 }

@@ -33,6 +33,15 @@ impl Flavour {
         }
     }
 
+    /// Where its superblock begins: what does not mount once it is torn.
+    pub(crate) const fn superblock(self) -> u64 {
+        match self {
+            Self::Ext4 => 1024,
+            Self::Xfs => 0,
+            Self::Btrfs => 64 << 10,
+        }
+    }
+
     const fn maker(self) -> &'static str {
         match self {
             Self::Ext4 => "mkfs.ext4",

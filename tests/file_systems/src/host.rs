@@ -47,7 +47,8 @@ impl Loop {
         losetup.args(["--find", "--show", "--direct-io=on"]).arg(file);
         let output = losetup.output()?;
         if !output.status.success() {
-            return Err(format!("losetup: {}", String::from_utf8_lossy(&output.stderr)).into());
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("losetup: {}: {said}", output.status).into());
         }
         let path = PathBuf::from(String::from_utf8(output.stdout)?.trim());
         let attached = Self { path, scratch: scratch.to_path_buf() };

@@ -59,7 +59,7 @@ fn main() -> ExitCode {
         host::keep_mounts_private().err().map(|error| format!("no private mounts: {error}"))
     }) {
         for flavour in &arguments.flavours {
-            println!("skipped: {}: {why}", flavour.name());
+            skipped(*flavour, &why);
         }
         return ExitCode::SUCCESS;
     }
@@ -84,6 +84,11 @@ fn verdict(rows: &[Row]) -> ExitCode {
     if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Says that a file system cannot be here, and why.
+fn skipped(flavour: Flavour, why: &str) {
+    println!("skipped: {}: {}", flavour.name(), why.trim());
+}
+
 /// A thread that works on one file system, and how to tell it where its disk is.
 struct Worker {
     flavour: Flavour,
@@ -96,7 +101,7 @@ fn all(arguments: &Arguments) -> Result<Vec<Row>, Failed> {
     let mut workers = Vec::new();
     for flavour in &arguments.flavours {
         match flavour.missing() {
-            Some(why) => println!("skipped: {}: {why}", flavour.name()),
+            Some(why) => skipped(*flavour, &why),
             None => workers.push(worker(*flavour, arguments)?),
         }
     }
@@ -105,11 +110,17 @@ fn all(arguments: &Arguments) -> Result<Vec<Row>, Failed> {
     for worker in &workers {
         let folder = folder(arguments, worker.flavour, "device")?;
         let device = Arc::new(Device::new(worker.flavour.disk_bytes()));
-        served.push(served::serve(Arc::clone(&device), &folder)?);
-        worker.disk.send((device, folder.join(served::FILE)))?;
+        match served::serve(Arc::clone(&device), &folder) {
+            Ok(session) => {
+                served.push(session);
+                worker.disk.send((device, folder.join(served::FILE)))?;
+            }
+            Err(error) => skipped(worker.flavour, &format!("no FUSE: {error}")),
+        }
     }
     let mut rows = Vec::new();
     for worker in workers {
+        drop(worker.disk);
         let name = worker.flavour.name();
         let ended = worker.rows.join().map_err(|_| format!("{name}: the thread panicked"))?;
         rows.extend(ended.map_err(|error| format!("{name}: {error}"))?);
@@ -144,8 +155,15 @@ fn work(
     at: PathBuf,
     told: &Receiver<(Arc<Device>, PathBuf)>,
 ) -> Result<Vec<Row>, Failed> {
-    let (device, file) = told.recv()?;
-    let attached = host::Loop::attach(&file, &arguments.scratch)?;
+    // No disk, no work.
+    let Ok((device, file)) = told.recv() else { return Ok(Vec::new()) };
+    let attached = match host::Loop::attach(&file, &arguments.scratch) {
+        Ok(attached) => attached,
+        Err(error) => {
+            skipped(flavour, &error.to_string());
+            return Ok(Vec::new());
+        }
+    };
     flavour.make(attached.path())?;
     let empty = device.snapshot();
     let bench = Bench { flavour, device, path: attached.path().to_path_buf(), at };

@@ -46,9 +46,9 @@ impl Row {
         if self.role != Role::Trial && tally.violations == 0 {
             return Some(format!("{name}: the {role} went unnoticed: this run can find nothing"));
         }
-        // A torn superblock is the file system's affair; more than that is ours.
-        if self.role == Role::Trial && tally.mount_failures * 10 > tally.images {
-            return Some(format!("{name}: {} images did not mount", tally.mount_failures));
+        // A bug of the file system, or of this rig.
+        if self.role == Role::Trial && tally.mount_failures > 0 {
+            return Some(format!("{name}: images that do not mount: {}", tally.mount_failures));
         }
         if self.role == Role::Trial && tally.images < self.asked {
             return Some(format!("{name}, {role}: {} images of {}", tally.images, self.asked));
@@ -60,13 +60,13 @@ impl Row {
 /// Prints all rows.
 pub(crate) fn print(kernel: &str, rows: &[Row]) {
     println!(
-        "\nLinux {kernel}\n\n| file system | run | images | crashed again | workloads | writes | flushes | acknowledged | violations | mount failures | seconds | seed |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|---|"
+        "\nLinux {kernel}\n\n| file system | run | images | crashed again | workloads | writes | flushes | acknowledged | violations | mount failures | torn superblocks | seconds | seed |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|"
     );
     for row in rows {
         let tally = &row.tally;
         println!(
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.1} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.1} | {} |",
             row.file_system,
             row.role.name(),
             tally.images,
@@ -77,6 +77,7 @@ pub(crate) fn print(kernel: &str, rows: &[Row]) {
             tally.acknowledged,
             violations(tally),
             tally.mount_failures,
+            tally.torn_superblocks,
             tally.time.as_secs_f64(),
             row.seed,
         );
@@ -100,11 +101,11 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_law_missing_images_and_many_mount_failures_fail_the_run() {
-        assert_eq!(row(Role::Trial, 100, 0, 10).fault(), None);
+    fn a_broken_law_missing_images_and_mount_failures_fail_the_run() {
+        assert_eq!(row(Role::Trial, 100, 0, 0).fault(), None);
         assert!(row(Role::Trial, 100, 1, 0).fault().is_some());
         assert!(row(Role::Trial, 99, 0, 0).fault().is_some());
-        assert!(row(Role::Trial, 100, 0, 11).fault().is_some());
+        assert!(row(Role::Trial, 100, 0, 1).fault().is_some());
     }
 
     #[test]
