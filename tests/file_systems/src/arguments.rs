@@ -11,9 +11,10 @@ const IMAGES: usize = 400;
 const IMAGES_FULL: usize = 20_000;
 
 pub(crate) const USAGE: &str = "\
-usage: run [--full] [--images COUNT] [--seed SEED] [--only ext4|xfs|btrfs] [--seconds MAX] [--hunt]
+usage: run [--full] [--images COUNT] [--seed SEED] [--only ext4|xfs|btrfs] [--seconds MAX] [--jobs COUNT] [--hunt]
   --full      20,000 images of each file system in place of 400
   --seconds   begin nothing new after so many seconds, and fail for what is missing then
+  --jobs      threads for each file system, 2 if not told
   --hunt      no controls, and the first broken law is enough: for bugs planted on purpose";
 
 /// What is asked for.
@@ -23,6 +24,8 @@ pub(crate) struct Arguments {
     pub(crate) seed: u64,
     pub(crate) flavours: Vec<Flavour>,
     pub(crate) time_max: Option<Duration>,
+    /// Threads for each file system.
+    pub(crate) jobs: usize,
     pub(crate) hunt: bool,
     /// A folder of our own, which the caller removes.
     pub(crate) scratch: PathBuf,
@@ -41,6 +44,7 @@ impl Arguments {
             seed: 1,
             flavours: Flavour::ALL.to_vec(),
             time_max: None,
+            jobs: 2,
             hunt: false,
             scratch: PathBuf::new(),
             evidence: PathBuf::new(),
@@ -51,6 +55,7 @@ impl Arguments {
             match argument.as_str() {
                 "--full" => parsed.images = IMAGES_FULL,
                 "--images" => parsed.images = number(&value()?)?,
+                "--jobs" => parsed.jobs = number(&value()?)?,
                 "--seed" => parsed.seed = number(&value()?)?,
                 "--seconds" => parsed.time_max = Some(Duration::from_secs(number(&value()?)?)),
                 "--hunt" => parsed.hunt = true,
@@ -66,8 +71,14 @@ impl Arguments {
                 _ => return Err(format!("unknown argument: {argument}")),
             }
         }
-        if parsed.images == 0 || !parsed.scratch.is_dir() || !parsed.evidence.is_dir() {
-            return Err("at least one image, and folders for --scratch and --evidence".to_owned());
+        if parsed.images == 0
+            || parsed.jobs == 0
+            || !parsed.scratch.is_dir()
+            || !parsed.evidence.is_dir()
+        {
+            return Err(
+                "at least one image, one job, and folders for --scratch and --evidence".to_owned()
+            );
         }
         Ok(parsed)
     }

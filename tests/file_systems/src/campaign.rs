@@ -63,6 +63,25 @@ pub(crate) struct Tally {
     pub(crate) time: Duration,
 }
 
+impl Tally {
+    /// Adds what was done at the same time.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.images += other.images;
+        self.crashed_again += other.crashed_again;
+        self.workloads += other.workloads;
+        self.writes += other.writes;
+        self.flushes += other.flushes;
+        self.acknowledged += other.acknowledged;
+        self.violations += other.violations;
+        for (story, count) in &other.broken {
+            *self.broken.entry(story).or_default() += count;
+        }
+        self.mount_failures += other.mount_failures;
+        self.torn_superblocks += other.torn_superblocks;
+        self.time = self.time.max(other.time);
+    }
+}
+
 /// Runs a plan on a bench.
 pub(crate) fn run(bench: &Bench, empty: &Image, plan: &Plan) -> Result<Tally, Failed> {
     let begun = Instant::now();

@@ -37,6 +37,17 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Whether both are about the same.
+    pub(crate) fn is_of(&self, other: &Self) -> bool {
+        (self.file_system, self.role) == (other.file_system, other.role)
+    }
+
+    /// Adds what another thread has done.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.asked += other.asked;
+        self.tally.add(&other.tally);
+    }
+
     /// What is wrong with it; `None` if nothing.
     pub(crate) fn fault(&self) -> Option<String> {
         let (name, role, tally) = (self.file_system, self.role.name(), &self.tally);
