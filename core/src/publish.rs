@@ -63,15 +63,16 @@ impl PublishOptions {
         self
     }
 
-    /// How many checkpoints to keep, 2 by default, at least 1.
+    /// How many checkpoints to keep, 2 by default, at least 1. Each can stand in for a damaged newer one, hence the log is kept back to the oldest of
+    /// them: 1 needs the least room, and has nothing to fall back on.
     #[must_use]
     pub const fn keep(mut self, count: u32) -> Self {
         self.keep = count;
         self
     }
 
-    /// Whether to delete the segments that the checkpoint covers; on by default. Without it the log reaches back for
-    /// [`stop_at`](crate::recover::RecoverOptions::stop_at), and older checkpoints can stand in for a damaged one.
+    /// Whether to delete the segments that all kept checkpoints cover; on by default. Without it the log reaches back to its beginning, for
+    /// [`stop_at`](crate::recover::RecoverOptions::stop_at).
     #[must_use]
     pub const fn prune(mut self, prune: bool) -> Self {
         self.prune = prune;
@@ -85,8 +86,10 @@ impl PublishOptions {
 /// 1. The log is made durable: *a state of entries that are not durable would be ahead of the log.*
 /// 2. The checkpoint is written, and it and its name are made durable. *Before: an unfinished file, which recovery passes over.*
 /// 3. A mark in the log says so, and is made durable. *Before: checkpoint and log, both whole.*
-/// 4. The covered segments are deleted, oldest first, and the folder is synced. *Before: some of them are left, and dead.*
-/// 5. Older checkpoints are removed. *Before: more than are kept.*
+/// 4. Older checkpoints are removed. *Before: more than are kept.*
+/// 5. The segments that all kept checkpoints cover are deleted, oldest first, and the folder is synced. *Before: some of them are left, and dead.*
+///
+/// So each kept checkpoint meets the log: if the newest is damaged, an older one and the log behind it give the same state.
 ///
 /// ```
 /// use durability_core::publish::{CheckpointPublisher, PublishOptions};
@@ -218,14 +221,14 @@ impl<D: Directory> CheckpointPublisher<D> {
         let raw = wal.raw_mut();
         raw.append_checkpoint(generation, crate::bytes::id::number(last_id))?;
         let _durable = raw.flush_and_sync()?;
+        self.store.adopt(&summary);
+        self.store.remove_older(self.options.keep, self.options.checkpoint)?; // crash: any of the older checkpoints
         if self.options.prune
-            && let Some(last_id) = last_id
-            && let Some(before) = EntryId::new(last_id.get().saturating_add(1))
+            && let Some(covered) = self.store.common_last_id()
+            && let Some(before) = EntryId::new(covered.get().saturating_add(1))
         {
             wal.truncate_prefix(before)?; // crash: a mark, and any of the covered segments, all dead
         }
-        self.store.adopt(&summary);
-        self.store.remove_older(self.options.keep, self.options.checkpoint)?;
         Ok(Published { generation, last_id, bytes: summary.bytes() })
     }
 }

@@ -68,6 +68,39 @@ fn no_filling_of_a_gap_makes_a_torn_resume_frame_whole() {
     }
 }
 
+/// A record whose last bytes are those that a resume frame begins with, cut off within them, perhaps with zeros where the file grew: the resume frame must
+/// not stand where it would complete the record.
+#[test]
+fn no_resume_frame_makes_a_torn_record_whole() {
+    for alignment in [4, 8] {
+        for (head, tail) in (0..9).flat_map(|head| (1..9).map(move |tail| (head, tail))) {
+            let dir = MemoryDirectory::new();
+            let mut log = RecordLogWriter::create(&dir, name(), options(alignment)).unwrap();
+            log.append(b"one").unwrap();
+            // Length 8, flags, and the position behind one record.
+            let begin = [8, 0, 0, 0x30, 1, 0, 0, 0];
+            log.append(&[&vec![b'a'; head][..], &begin[..tail]].concat()).unwrap();
+            drop(log);
+            let whole = dir.contents(name()).unwrap();
+            for zeros in [0, 1, 5, 30] {
+                for cut in 32..=whole.len() {
+                    let torn = MemoryDirectory::new();
+                    let bytes = [&whole[..cut], &vec![0; zeros][..]].concat();
+                    torn.put(name(), bytes);
+                    let mut log =
+                        RecordLogWriter::resume(&torn, name(), options(alignment)).unwrap();
+                    let found = log.last_record().map_or(0, EntryId::get);
+                    log.append(b"after").unwrap();
+                    log.close().unwrap();
+                    let records = records(&torn);
+                    assert_eq!(records.len() as u64, found + 1, "{head} {tail} {zeros} {cut}");
+                    assert_eq!(records.last().unwrap(), b"after");
+                }
+            }
+        }
+    }
+}
+
 /// A record whose last bytes are zeros, cut off within them; then a second crash leaves zeros where the file grew. Resuming said that the
 /// record is not there, so it never is again.
 #[test]

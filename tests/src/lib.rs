@@ -13,5 +13,6 @@ pub mod allocations;
 pub mod backends;
 pub mod conformance;
 pub mod faults;
+pub mod interleaved;
 mod shared;
 pub mod simulated;

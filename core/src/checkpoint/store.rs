@@ -6,6 +6,7 @@
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
+use crate::EntryId;
 use crate::error::{Context as _, Corruption, CorruptionKind, Error, Limit, Operation};
 use crate::storage::{Directory, Folder, NameBuf, NameError};
 
@@ -45,8 +46,8 @@ pub struct CheckpointStore<D> {
     dir: D,
     /// Some name in the folder: it stands for the folder.
     inside: NameBuf,
-    /// Generations known to be whole and durable, name and all.
-    durable: Vec<u32>,
+    /// Generations known to be whole and durable, name and all, and the last entry that each includes.
+    durable: Vec<(u32, Option<EntryId>)>,
 }
 
 impl<D: Directory> CheckpointStore<D> {
@@ -129,8 +130,13 @@ impl<D: Directory> CheckpointStore<D> {
     /// Remembers that a checkpoint of this folder was finished by this process, so that [`remove_older`](Self::remove_older) need not read it.
     pub fn adopt(&mut self, finished: &CheckpointSummary) {
         if let Some(generation) = self.folder().holds(finished.path()).and_then(generation_of) {
-            self.durable.push(generation);
+            self.durable.push((generation, finished.meta().last_id));
         }
+    }
+
+    /// The last entry that each of the checkpoints includes that are known to be whole and durable; `None` is before the first entry, or that none is known.
+    pub(crate) fn common_last_id(&self) -> Option<EntryId> {
+        self.durable.iter().map(|&(_, last_id)| last_id).min().flatten()
     }
 
     /// Opens the checkpoint of a generation.
@@ -217,7 +223,7 @@ impl<D: Directory> CheckpointStore<D> {
             let path = self.path(generation)?;
             self.dir.remove(path.as_name()).on(Operation::Remove, &path)?; // crash: any of the doomed are left
         }
-        self.durable.retain(|generation| !doomed.contains(generation));
+        self.durable.retain(|(generation, _)| !doomed.contains(generation));
         self.dir.sync_dir(self.folder()).on(Operation::SyncDir, &self.inside)?;
         Ok(u32::try_from(doomed.len()).unwrap_or(u32::MAX))
     }
@@ -246,15 +252,15 @@ impl<D: Directory> CheckpointStore<D> {
         generation: u32,
         options: CheckpointOptions,
     ) -> Result<bool, Error<D::Error>> {
-        if self.durable.contains(&generation) {
+        if self.durable.iter().any(|&(known, _)| known == generation) {
             return Ok(true);
         }
         let path = self.path(generation)?;
         self.dir.sync_file(path.as_name()).on(Operation::Sync, &path)?;
         self.dir.sync_dir(self.folder()).on(Operation::SyncDir, &path)?;
         match self.verify(generation, options) {
-            Ok(_) => {
-                self.durable.push(generation);
+            Ok(whole) => {
+                self.durable.push((generation, whole.meta().last_id));
                 Ok(true)
             }
             Err(Error::Corrupt(_) | Error::Unfinished { .. }) => Ok(false),

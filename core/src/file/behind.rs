@@ -39,9 +39,11 @@ pub(crate) enum InPlace {
     End {
         /// Behind the last byte that is not room: the bad frame's offset if there is none.
         written_end: u64,
-        /// What to fill the file with up to the next multiple of the alignment.
+        /// Where the next frame may begin: clear of what the dead ones claim.
+        next_frame: u64,
+        /// What to fill the file with up to there.
         fill: u8,
-        /// Zeros behind the end of the file would make a frame whole that is not.
+        /// Zeros behind the end of the file would make a frame whole that is not: the filling must be durable before anything follows it.
         zeros_revive: bool,
     },
 }
@@ -97,8 +99,9 @@ where
             }
             if bytes.is_empty() {
                 let written_end = self.written_end(bad.offset)?;
+                let next_frame = gap.next_frame(codec, written_end);
                 let (fill, zeros_revive) = (gap.fill(), gap.zeros_revive());
-                return Ok(InPlace::End { written_end, fill, zeros_revive });
+                return Ok(InPlace::End { written_end, next_frame, fill, zeros_revive });
             }
             if is_blank(bytes.get(..STRIDE).unwrap_or(bytes)) {
                 offset = offset.saturating_add(blank_leap(step));
@@ -116,6 +119,8 @@ where
                 offset = offset.saturating_add(step);
                 continue;
             };
+            let payload_at = offset.saturating_add(HEADER_BYTES as u64);
+            gap.claim(payload_at.saturating_add(header.payload_bytes.into()));
             let frame_end = offset.saturating_add(codec.frame_bytes(header.payload_bytes.into()));
             match self.judge(offset, &header, &mut place)? {
                 Candidate::Resume => {

@@ -1,7 +1,12 @@
-//! What the bytes may become that a file lacks when a crash has cut it off within a frame.
+//! What the bytes may become that a frame lacks, because a crash has cut off the file or left room in their place.
 //!
-//! A file that is continued in place grows again: it is filled up to where the next frame begins, and a second crash may leave zeros
-//! where it grew. A frame that was given up must not be made whole by either: a record, or a resume frame, would come back to life.
+//! A file that is continued in place grows again: it is filled up to where the next frame begins, that frame is written, and a second crash may leave zeros
+//! where the file grew. A frame that was given up must not be made whole by any of these: a record, or a resume frame, would come back to life.
+//!
+//! So the next frame does not stand within the extent that such a frame claims, unless that reaches far beyond it: then all of the
+//! next frame, two checksums included, would have to be what the dead frame's payload was at that very place.
+
+use heapless::Vec;
 
 use crate::bytes::frame::{Codec, Decoded, HEADER_BYTES, Header};
 use crate::error::Error;
@@ -15,11 +20,20 @@ const FILLS: [u8; 4] = [0x00, 0xFF, 0x55, 0xAA];
 /// More than the greatest alignment, and a block of zeros at a time.
 const BLOCK: usize = 256;
 
-/// The end of the file, and the next multiple of the alignment.
+/// How much room is given up at most, to keep the next frame out of a dead one's extent. Many times the size of a resume frame.
+const ROOM_MAX: u64 = 4096;
+
+/// How many dead extents are remembered, the farthest. An honest file has one record and one resume frame that end behind the written bytes.
+const CLAIMS: usize = 8;
+
+/// What lies between the end of the file and where the next frame may begin.
 #[derive(Debug)]
 pub(super) struct Gap {
     pub(super) start: u64,
+    /// The next frame begins here at the latest, if the file is written up to its end.
     end: u64,
+    /// Ends of the payloads that verified headers claim.
+    claims: Vec<u64, CLAIMS>,
     allowed: [bool; FILLS.len()],
     zeros_revive: bool,
     /// Bytes that may still be looked at. An honest file has one record and one resume frame that it cuts off.
@@ -28,9 +42,34 @@ pub(super) struct Gap {
 
 impl Gap {
     pub(super) fn new(codec: Codec, file_bytes: u64, record_bytes_max: u32) -> Self {
-        let (start, end) = (file_bytes, codec.align(file_bytes));
-        let budget = file_bytes.saturating_add(record_bytes_max.into()).saturating_add(64);
-        Self { start, end, allowed: [true; FILLS.len()], zeros_revive: false, budget }
+        let (start, end) =
+            (file_bytes, codec.align(codec.align(file_bytes).saturating_add(ROOM_MAX)));
+        let budget =
+            file_bytes.saturating_add(record_bytes_max.into()).saturating_add(8 * ROOM_MAX);
+        let (claims, allowed) = (Vec::new(), [true; FILLS.len()]);
+        Self { start, end, claims, allowed, zeros_revive: false, budget }
+    }
+
+    /// Remembers to where a dead frame's payload would reach.
+    pub(super) fn claim(&mut self, payload_end: u64) {
+        if self.claims.push(payload_end).is_err()
+            && let Some(nearest) = self.claims.iter_mut().min()
+        {
+            *nearest = payload_end.max(*nearest);
+        }
+    }
+
+    /// Where the next frame may begin, behind the written bytes.
+    pub(super) fn next_frame(&self, codec: Codec, written_end: u64) -> u64 {
+        let next = codec.align(written_end);
+        let near = |claim: &&u64| **claim <= next.saturating_add(ROOM_MAX);
+        let clear =
+            self.claims.iter().filter(near).fold(next, |next, claim| next.max(codec.align(*claim)));
+        if self.zeros_revive {
+            // There must be something to fill.
+            return clear.max(codec.align(self.start.saturating_add(1)));
+        }
+        clear
     }
 
     /// What to fill it with.
@@ -39,7 +78,7 @@ impl Gap {
         allowed.map_or(0, |(fill, _)| fill)
     }
 
-    /// Whether zeros behind the end of the file would make a frame whole that is not.
+    /// Whether zeros behind the end of the file would make a frame whole that is not: the filling must be durable before anything follows it.
     pub(super) const fn zeros_revive(&self) -> bool {
         self.zeros_revive
     }
@@ -76,6 +115,7 @@ where
             head.get_mut(there_bytes..).unwrap_or_default().fill(fill);
             let Decoded::Frame(header) = self.codec().decode(offset, &head) else { continue };
             let payload_end = payload_at.saturating_add(header.payload_bytes.into());
+            gap.claim(payload_end);
             let in_gap = payload_end <= gap.end;
             if payload_end <= gap.start && there_bytes == HEADER_BYTES || !(in_gap || fill == 0) {
                 continue;

@@ -13,8 +13,9 @@
 //! 1. Sync the file and the folder. What is read from now on is what power loss would leave.
 //! 2. Scan. Damage ends here, with nothing changed.
 //! 3. Only room behind `p`: go on at `p`. A crash leaves a torn tail at `p`, as after any append.
-//! 4. A torn tail: go on at the first whole unit behind the last byte that is not room, at `q`, with a *resume* frame
-//!    that says "dead from `p`". It may carry *synced*, for all before it is durable by step 1.
+//! 4. A torn tail: go on behind the last byte that is not room and behind what the torn frames claim, at `q`, with a *resume* frame
+//!    that says "dead from `p`": within a claim, it could complete the torn frame. It may carry *synced*, for all before it is durable by step 1.
+//!    If zeros would complete it, other bytes are put there first, and made durable.
 //!    A crash now may keep any part of what follows `q`: then the resume frame does not verify, as a whole, and `p` is
 //!    still the end, with a longer torn tail; the next resume goes on behind that. No frame behind `q` carries *synced*
 //!    before a sync has made the resume frame durable, so none can prove the dead bytes to be damage. If the
@@ -35,6 +36,9 @@ use crate::storage::{AppendFile, Directory, Name, NameBuf, StoreError};
 
 use super::options::Checked;
 use super::scan::{End, Opened, Scan, Step};
+
+/// A file is filled a block at a time.
+const BLOCK: usize = 512;
 
 /// A file that is ready for the next frame.
 #[derive(Debug)]
@@ -112,17 +116,12 @@ pub(super) fn resume<D: Directory>(
             if torn {
                 append_resume(&mut sink, codec, options, records, end)?;
             }
-            let settled = torn && end.zeros_revive;
-            if settled {
-                // crash: it may leave zeros where the file grew, and only the resume frame keeps them from making a torn frame whole
-                sink.sync()?;
-            }
             Ok(Some(Ready {
                 sink,
                 codec,
                 records,
-                proven: !torn || settled,
-                unsynced: torn && !settled,
+                proven: !torn,
+                unsynced: torn,
                 closed: closed && !torn,
             }))
         }
@@ -175,7 +174,7 @@ fn reopen<D: Directory>(
     file_bytes: u64,
 ) -> Result<Option<Sink<D::Appender>>, Error<D::Error>> {
     let granule = u64::from(options.granule);
-    let next = if end.torn_bytes() > 0 { codec.align(end.written_end) } else { end.offset };
+    let next = end.next_frame;
     // The last frame's padding may be missing; a file cannot be opened beyond its end.
     let at = next.min(file_bytes.next_multiple_of(granule));
     let resume_end = codec.frame_bytes(RESUME_BYTES.into()).saturating_add(next);
@@ -190,6 +189,10 @@ fn reopen<D: Directory>(
     // A whole last frame lacks its padding, which is zeros.
     let with = if end.torn_bytes() > 0 { end.fill } else { 0 };
     fill_up_to(&mut sink, with, next)?;
+    if end.torn_bytes() > 0 && end.zeros_revive {
+        // Otherwise a crash could leave zeros where the file grew, and a frame behind the record that they complete.
+        sink.sync()?; // crash: the torn record is whole, and nothing follows it; or it is dead for good
+    }
     Ok(Some(sink))
 }
 
@@ -232,6 +235,11 @@ where
     A::Error: StoreError,
 {
     let count = offset.saturating_sub(sink.offset());
-    // Less than one alignment: the start of the file, and everything cut, is a multiple of the granule.
-    sink.put([fill; 512].get(..usize::try_from(count).unwrap_or(0)).unwrap_or_default())
+    let mut left = usize::try_from(count).unwrap_or(0);
+    while left > 0 {
+        let block = left.min(BLOCK);
+        sink.put([fill; BLOCK].get(..block).unwrap_or_default())?;
+        left = left.saturating_sub(block);
+    }
+    Ok(())
 }

@@ -65,7 +65,9 @@ pub(super) struct End {
     pub(super) offset: u64,
     /// Behind the last byte that is not room: beyond `offset` if the tail is torn.
     pub(super) written_end: u64,
-    /// What to fill the file with up to the next multiple of the alignment.
+    /// Where the next frame may begin: `offset` or, behind a torn tail, clear of what the dead frames claim.
+    pub(super) next_frame: u64,
+    /// What to fill the file with up to there.
     pub(super) fill: u8,
     /// Zeros behind the end of the file would bring a torn frame back to life.
     pub(super) zeros_revive: bool,
@@ -180,10 +182,12 @@ where
                             continue;
                         }
                         InPlace::Damaged => return Err(bad.error(self.frames.name(), next_id)),
-                        InPlace::End { written_end, fill, zeros_revive } => {
+                        InPlace::End { written_end, next_frame, fill, zeros_revive } => {
+                            let torn = written_end > bad.offset;
                             return Ok(Step::End(End {
                                 offset: bad.offset,
                                 written_end,
+                                next_frame: if torn { next_frame } else { bad.offset },
                                 fill,
                                 zeros_revive,
                             }));

@@ -68,13 +68,11 @@ pub(super) fn plan(
     // None that is in time meets the log, so whichever does is behind the entry to stop at.
     let usable = candidates.iter().filter(|candidate| meets(candidate));
     let oldest = usable.filter_map(|candidate| candidate.last_id).min();
-    match (stop, oldest) {
-        (Some(stop), Some(oldest)) => Err(Refusal::StopBefore { stop, oldest }),
-        _ => {
-            let after = number(best.and_then(|best| best.last_id)).saturating_add(1);
-            Err(Refusal::Gap { needed: EntryId::new(after).unwrap_or(EntryId::FIRST) })
-        }
+    if let (Some(stop), Some(oldest)) = (stop, oldest) {
+        return Err(Refusal::StopBefore { stop, oldest });
     }
+    let after = number(best.and_then(|best| best.last_id)).saturating_add(1);
+    Err(Refusal::Gap { needed: EntryId::new(after).unwrap_or(EntryId::FIRST) })
 }
 
 #[cfg(test)]

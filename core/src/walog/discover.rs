@@ -79,6 +79,20 @@ pub(crate) fn discover<D: Directory>(
     purpose: Purpose,
     buffer: &mut Vec<u8>,
 ) -> Result<Discovered, Error<D::Error>> {
+    loop {
+        if let Some(found) = look(dir, settings, purpose, buffer)? {
+            return Ok(found);
+        }
+    }
+}
+
+/// Looks once; `None` if a writer beside this reader has begun the log meanwhile.
+fn look<D: Directory>(
+    dir: &D,
+    settings: &Settings,
+    purpose: Purpose,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<Discovered>, Error<D::Error>> {
     if purpose == Purpose::Write {
         // A name that only a cache has must not become part of what is built upon.
         dir.sync_dir(settings.folder()).on(Operation::SyncDir, &settings.lock_name()?)?;
@@ -98,8 +112,8 @@ pub(crate) fn discover<D: Directory>(
     }
     observed.reverse();
     let Some((tail, header)) = chain::tail(&observed) else {
-        check_unfinished_only(dir, settings, &observed, buffer)?;
-        return Ok(Discovered { observed, ..Discovered::default() });
+        let unfinished = check_unfinished_only(dir, settings, &observed, buffer)?;
+        return Ok(unfinished.then(|| Discovered { observed, ..Discovered::default() }));
     };
     let log_id = header.common.log_id;
     for seen in observed.iter().filter(|seen| seen.number > tail) {
@@ -112,7 +126,7 @@ pub(crate) fn discover<D: Directory>(
             Err(Broken { kind: CorruptionKind::Hole { .. }, .. }) => {}
             result => {
                 found.chain = result.map_err(|broken| damaged(settings, broken))?;
-                return Ok(found);
+                return Ok(Some(found));
             }
         }
     }
@@ -125,7 +139,7 @@ pub(crate) fn discover<D: Directory>(
     }
     let chain = chain::chain(&found.observed, found.oldest);
     found.chain = chain.map_err(|broken| damaged(settings, broken))?;
-    Ok(found)
+    Ok(Some(found))
 }
 
 fn damaged<E: crate::storage::StoreError>(settings: &Settings, broken: Broken) -> Error<E> {
@@ -216,13 +230,13 @@ fn check_unfinished<D: Directory>(
     Ok(())
 }
 
-/// No header verifies: rule 6.
+/// No header verifies: rule 6. False if one does by now.
 fn check_unfinished_only<D: Directory>(
     dir: &D,
     settings: &Settings,
     observed: &[Observed],
     buffer: &mut Vec<u8>,
-) -> Result<(), Error<D::Error>> {
+) -> Result<bool, Error<D::Error>> {
     for (index, seen) in observed.iter().enumerate() {
         let mut frames = headless(dir, settings, 0, seen.number, core::mem::take(buffer))?;
         // The header was written with its padding, and may have been torn with it.
@@ -232,10 +246,11 @@ fn check_unfinished_only<D: Directory>(
         *buffer = frames.into_window().into_buffer();
         let written = behind.written_end > header_bytes;
         if written || (index == 0 && seen.number != 1) {
-            return Err(bad_header(name));
+            // As above.
+            return if header(dir, &name)?.is_some() { Ok(false) } else { Err(bad_header(name)) };
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// The frames of a segment whose header cannot be read, at the finest alignment.

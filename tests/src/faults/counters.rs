@@ -19,6 +19,17 @@ struct State {
     orders: Vec<Order>,
     fired: u64,
     trace: Option<Vec<Event>>,
+    watcher: Option<Watcher>,
+}
+
+/// Called before each operation.
+#[derive(Clone)]
+struct Watcher(Arc<dyn Fn(Operation) + Send + Sync>);
+
+impl core::fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Watcher")
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -95,12 +106,21 @@ impl Counters {
         lock(&self.state).trace.take().unwrap_or_default()
     }
 
+    /// Calls `watcher` before each operation from now on, in place of an earlier one. It may use the directory, though not this wrapper of it.
+    pub fn before_each(&self, watcher: impl Fn(Operation) + Send + Sync + 'static) {
+        lock(&self.state).watcher = Some(Watcher(Arc::new(watcher)));
+    }
+
     fn order(&self, operation: Option<Operation>, nth: u64, fault: Fault, lasting: bool) {
         lock(&self.state).orders.push(Order { operation, left: nth.max(1), fault, lasting });
     }
 
     /// Counts one operation and rules whether it fails; of several orders due at once the first given wins.
     pub(super) fn count(&self, operation: Operation, name: &str, bytes: usize) -> Ruling {
+        let watcher = lock(&self.state).watcher.clone();
+        if let Some(Watcher(watcher)) = watcher {
+            watcher(operation);
+        }
         let mut state = lock(&self.state);
         let index = state.counts.add(operation);
         let mut fault = None;

@@ -135,6 +135,42 @@ fn published(prune: bool) -> MemoryDirectory {
 }
 
 #[test]
+fn each_kept_checkpoint_can_stand_in_for_the_newer_ones() {
+    for keep in 1..=3 {
+        let dir = MemoryDirectory::new();
+        let mut wal = Wal::open(dir.clone(), small().segment_bytes(128)).unwrap();
+        let options = PublishOptions::new().keep(keep);
+        let mut publisher = CheckpointPublisher::new(dir.clone(), options.clone()).unwrap();
+        for round in 1..=5 {
+            append(&mut wal, 10);
+            publisher.publish(&mut wal, &(1..=round * 10).collect::<State>()).unwrap();
+            // Whoever publishes next may be another process.
+            if round % 2 == 0 {
+                publisher = CheckpointPublisher::new(dir.clone(), options.clone()).unwrap();
+            }
+        }
+        append(&mut wal, 3);
+        wal.close().unwrap();
+        let mut files = image(&dir);
+        let checkpoints: Vec<_> =
+            files.keys().filter(|file| file.starts_with("ckp")).cloned().collect();
+        assert_eq!(checkpoints.len(), keep as usize);
+        for damaged in checkpoints.iter().skip(1).rev() {
+            *files.get_mut(damaged).unwrap().last_mut().unwrap() ^= 1;
+            let whole = latest(&disk(&files)).unwrap();
+            assert_eq!(whole.state, (1..=53).collect::<State>(), "{keep} kept, {damaged} damaged");
+        }
+        // What no kept checkpoint needs is gone.
+        let first = wal_first(&files);
+        assert!(first > 10 * (5 - u64::from(keep)) && first <= 10 * (6 - u64::from(keep)) + 1);
+    }
+}
+
+fn wal_first(files: &crate::common::Image) -> u64 {
+    Wal::open(disk(files), small()).unwrap().first_entry_id().get()
+}
+
+#[test]
 fn stopping_before_the_oldest_checkpoint_is_an_error_or_the_exact_state() {
     for stop in 1..=21 {
         let options = RecoverOptions::new().stop_at(EntryId::new(stop));
