@@ -80,14 +80,16 @@ pub(crate) fn crashes(
     count: usize,
     random: &mut Random,
 ) -> Vec<Crash> {
-    let stretches = stretches(log, from, flushes);
+    let mut stretches = stretches(log, from, flushes);
     let (mut found, mut known) = (Vec::new(), HashSet::new());
-    for round in 0..ROUNDS_MAX {
-        for (number, stretch) in stretches.iter().enumerate() {
+    for _round in 0..ROUNDS_MAX {
+        // None is preferred where not all can be had.
+        shuffle(&mut stretches, random);
+        for stretch in &stretches {
             if found.len() == count {
                 break;
             }
-            let choice = CHOICES[(round + number) % CHOICES.len()];
+            let choice = random.pick(&CHOICES);
             let crash = choose(log, stretch, choice, random);
             if known.insert(identity(log, &crash)) {
                 found.push(crash);
@@ -96,6 +98,13 @@ pub(crate) fn crashes(
     }
     found.sort_by_key(|crash| (crash.durable, crash.at));
     found
+}
+
+/// Fisher and Yates's.
+fn shuffle(stretches: &mut [Range<usize>], random: &mut Random) {
+    for last in (1..stretches.len()).rev() {
+        stretches.swap(last, random.below(last + 1));
+    }
 }
 
 /// The parts of the log between flushes in which anything happened, from the one on that holds a position.

@@ -20,7 +20,7 @@ use super::random::Random;
 use super::stories::{self, Story};
 
 /// Steps of a workload.
-const STEPS: usize = 60;
+const STEPS: usize = 100;
 
 /// A disk, and what it takes to mount it.
 #[derive(Debug)]

@@ -43,7 +43,7 @@ pub(super) struct Publishing {
 impl Publishing {
     pub(super) fn new(random: &mut Random) -> Self {
         let options = WalOptions::new()
-            .segment_bytes(random.pick(&[1_000, 8_000]))
+            .segment_bytes(random.pick(&[300, 1_000, 4_096]))
             .buffer_bytes(random.pick(&[256, 4_096]))
             .preallocate(random.one_in(3))
             .read_bytes(1_024);
@@ -101,7 +101,7 @@ impl Kind for Publishing {
 
     fn step(&mut self, dir: &Port, random: &mut Random, diary: &mut DiaryOf<Self>) -> Ended {
         let wal = self.writer.as_mut().ok_or("closed")?;
-        match random.below(12) {
+        match random.below(13) {
             0..=4 => {
                 let tag = diary.tag();
                 diary.issue(vec![tag]);
@@ -122,6 +122,11 @@ impl Kind for Publishing {
             9..=10 => {
                 self.publish(dir)?;
                 diary.acknowledge();
+            }
+            11 => {
+                // As if the process had been killed.
+                self.writer = None;
+                diary.recovered(self.open(dir)?);
             }
             _ => {
                 self.writer.take().ok_or("closed")?.close()?;

@@ -61,7 +61,7 @@ impl Kind for Recording {
 
     fn step(&mut self, dir: &Port, random: &mut Random, diary: &mut DiaryOf<Self>) -> Ended {
         let log = self.writer.as_mut().ok_or("closed")?;
-        match random.below(10) {
+        match random.below(11) {
             0..=4 => {
                 let tag = diary.tag();
                 diary.issue(LogOperation::Append(tag));
@@ -71,6 +71,11 @@ impl Kind for Recording {
             6..=8 => {
                 let _durable = log.flush_and_sync()?;
                 diary.acknowledge();
+            }
+            9 => {
+                // As if the process had been killed.
+                self.writer = None;
+                diary.recovered(self.open(dir)?);
             }
             _ => {
                 self.writer.take().ok_or("closed")?.close()?;

@@ -11,9 +11,13 @@ use super::super::random::Random;
 use super::{DiaryOf, Ended, Kind, Tag, payload, tag};
 
 /// What is done, as often as it stands here.
-const STEPS: [Do; 20] = {
-    use Do::{Append, Batch, Flush, Reopen, Sync, TruncatePrefix, TruncateSuffix, TruncateToEmpty};
+const STEPS: [Do; 24] = {
+    use Do::{
+        Abandon, Append, Batch, Flush, Reopen, Sync, TruncatePrefix, TruncateSuffix,
+        TruncateToEmpty,
+    };
     [
+        Append,
         Append,
         Append,
         Append,
@@ -30,10 +34,13 @@ const STEPS: [Do; 20] = {
         Sync,
         Sync,
         TruncatePrefix,
+        TruncatePrefix,
         TruncateSuffix,
-        Reopen,
-        Reopen,
+        TruncateSuffix,
         TruncateToEmpty,
+        Reopen,
+        Abandon,
+        Abandon,
     ]
 };
 
@@ -47,6 +54,8 @@ enum Do {
     TruncateSuffix,
     TruncateToEmpty,
     Reopen,
+    /// As if the process had been killed.
+    Abandon,
 }
 
 pub(super) struct Wal {
@@ -57,7 +66,7 @@ pub(super) struct Wal {
 impl Wal {
     pub(super) fn new(random: &mut Random) -> Self {
         let options = WalOptions::new()
-            .segment_bytes(random.pick(&[1_000, 4_096, 20_000]))
+            .segment_bytes(random.pick(&[300, 1_000, 4_096]))
             .buffer_bytes(random.pick(&[256, 4_096]))
             .read_bytes(random.pick(&[512, 8_192]))
             .preallocate(random.one_in(3))
@@ -129,6 +138,10 @@ impl Kind for Wal {
             Do::Reopen => {
                 self.writer.take().ok_or("closed")?.close()?;
                 diary.acknowledge();
+                diary.recovered(self.open(dir)?);
+            }
+            Do::Abandon => {
+                self.writer = None;
                 diary.recovered(self.open(dir)?);
             }
         }
