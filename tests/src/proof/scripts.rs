@@ -46,6 +46,68 @@ pub fn sample<S: Step>(mut scripts: Vec<Vec<S>>, count: usize, seed: u64) -> Vec
     scripts
 }
 
+/// Which scripts to take: all of a length, some of longer ones, and some that were chosen by hand.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Amount {
+    all: Option<u32>,
+    drawn: &'static [(u32, usize)],
+    chosen: bool,
+}
+
+impl Amount {
+    /// None at all.
+    pub const NONE: Self = Self { all: None, drawn: &[], chosen: false };
+
+    /// Every script of up to so many steps.
+    pub const fn all(length: u32) -> Self {
+        Self { all: Some(length), ..Self::NONE }
+    }
+
+    /// Of scripts so long, so many.
+    #[must_use]
+    pub const fn and_drawn(mut self, drawn: &'static [(u32, usize)]) -> Self {
+        self.drawn = drawn;
+        self
+    }
+
+    /// Those that were chosen by hand.
+    #[must_use]
+    pub const fn and_chosen(mut self) -> Self {
+        self.chosen = true;
+        self
+    }
+}
+
+/// Scripts, and how they were taken.
+#[derive(Debug, Clone)]
+pub struct Scripts<S> {
+    pub(super) list: Vec<Vec<S>>,
+    pub(super) about: String,
+}
+
+impl<S: Step> Scripts<S> {
+    /// Takes them; `chosen` are those that were chosen by hand.
+    pub fn of(amount: Amount, chosen: &[&[S]], seed: u64) -> Self {
+        let (mut list, mut about) = (Vec::new(), Vec::new());
+        if let Some(length) = amount.all {
+            list = scripts(length);
+            about.push(format!("all {} scripts of {length} steps", list.len()));
+        }
+        for (length, count) in amount.drawn {
+            let longer = scripts(*length);
+            let total = longer.len();
+            let some = sample(longer, *count, seed);
+            about.push(format!("{} of {total} drawn of {length} steps", some.len()));
+            list.extend(some);
+        }
+        if amount.chosen {
+            list.extend(chosen.iter().map(|script| script.to_vec()));
+            about.push(format!("{} chosen", chosen.len()));
+        }
+        Self { list, about: about.join(", ") }
+    }
+}
+
 /// A script in words.
 pub(super) fn words<S: Step>(script: &[S]) -> String {
     let mut text = String::new();

@@ -84,6 +84,21 @@ impl Bounds {
         all
     }
 
+    /// How many crashes may follow one another.
+    pub const fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    /// In which ways operations fail.
+    pub fn faults(&self) -> &[FaultKind] {
+        &self.faults
+    }
+
+    /// In how many lives a fault may strike.
+    pub const fn fault_lives(&self) -> u32 {
+        self.fault_lives
+    }
+
     /// Power cuts only.
     #[must_use]
     pub const fn without_kill(mut self) -> Self {
