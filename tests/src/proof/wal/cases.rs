@@ -177,7 +177,7 @@ pub(in super::super) fn backends(size: &Size) -> Vec<Stage> {
     // Torn at any byte: too many combinations for all, so only samples, and short scripts.
     let bytes = Bounds::new(disks::plain().with_tear_unit(1)).with_depth(2);
     let bytes = bytes.with_survivors(survivors(1, size.pick(4, 24, 64)));
-    let amounts = [Amount::NONE.and_drawn(&[(1, 1)]), Amount::all(2), Amount::all(3)];
+    let amounts = [Amount::NONE, Amount::all(2), Amount::all(3)];
     let (setting, scripts) = (Setting::of(Setup::PLAIN), size.scripts(amounts, CHOSEN));
     stages.push(stage(&Group::new(), "torn at any byte", setting, &bytes, scripts));
     stages
