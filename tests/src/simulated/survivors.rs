@@ -8,10 +8,9 @@ use std::collections::HashSet;
 use super::hash::{self, ReadyHash};
 use super::inode::Inode;
 use super::medium::Medium;
-use super::names::{FOLDER, Ino, Names, apply, drop_orphans};
+use super::names::{FOLDER, Ino, Names, Namespace, apply, drop_orphans};
 use super::pieces::{FileChoice, Pieces, count_up};
 use super::state::Recording;
-use super::story::Survived;
 use super::{DiskOptions, SimulatedDisk};
 
 /// How many of the states to look at.
@@ -218,25 +217,6 @@ impl CrashStates {
         SimulatedDisk::with(self.medium(state), self.snapshot.options, Recording::Operations)
     }
 
-    /// What became of every pending piece.
-    pub fn choice(&self, state: usize) -> Survived {
-        let (_, names, picks) = self.states[state];
-        let outcome = &self.names[names as usize];
-        let mut survived = Survived::of_names(&self.snapshot.medium.names, &outcome.choice);
-        for (at, ino) in outcome.inos.iter().enumerate() {
-            let file = self.files[*ino as usize].as_ref();
-            let image = self.picks[picks as usize + at] as usize;
-            let pieces = file.and_then(|file| file.pieces.as_ref().map(|pieces| (file, pieces)));
-            if let Some((file, pieces)) = pieces {
-                let number = Ino::try_from(at).unwrap_or(FOLDER);
-                let name = outcome.names.iter().find(|(_, ino)| *ino == number);
-                let name = name.map(|(name, _)| self.snapshot.medium.names.table.text(*name));
-                survived.add_file(name, pieces, &file.images[image].2);
-            }
-        }
-        survived
-    }
-
     pub(super) fn medium(&self, state: usize) -> Medium {
         let (_, names, picks) = self.states[state];
         let outcome = &self.names[names as usize];
@@ -308,36 +288,23 @@ impl CrashStates {
 
     /// The index of a combination of names.
     fn add_names(&mut self, choice: &[usize]) -> usize {
-        let source = &self.snapshot.medium.names;
-        let mut names = Names::clone(&source.durable);
-        for (change, choice) in source.pending.iter().zip(choice) {
-            if *choice > 0 {
-                apply(&mut names, change, *choice == 2);
-            }
-        }
-        drop_orphans(&mut names, &source.table);
-        names.sort_unstable();
+        let table = &self.snapshot.medium.names.table;
+        let (names, inos) = names_left_by(&self.snapshot.medium.names, choice);
         let mut outcome = NameOutcome {
             names: Arc::default(),
-            inos: Vec::new(),
-            hashes: Vec::new(),
+            hashes: vec![0; inos.len()],
+            inos,
             folders: 0,
             choice: choice.to_vec(),
         };
-        for (name, ino) in &mut names {
-            let hash = source.table.hash(*name);
-            if *ino == FOLDER {
+        for (name, number) in &names {
+            let hash = table.hash(*name);
+            if *number == FOLDER {
                 outcome.folders = outcome.folders.wrapping_add(hash);
-                continue;
+            } else {
+                let file = &mut outcome.hashes[*number as usize];
+                *file = hash::mix(*file, hash);
             }
-            let known = outcome.inos.iter().position(|known| known == ino);
-            let number = known.unwrap_or_else(|| {
-                outcome.inos.push(*ino);
-                outcome.hashes.push(0);
-                outcome.inos.len() - 1
-            });
-            outcome.hashes[number] = hash::mix(outcome.hashes[number], hash);
-            *ino = Ino::try_from(number).unwrap_or(FOLDER);
         }
         let same = |known: &NameOutcome| *known.names == names && known.inos == outcome.inos;
         if let Some(known) = self.names.iter().position(same) {
@@ -419,4 +386,27 @@ impl CrashStates {
     }
 }
 
+/// The names that a choice leaves, their files numbered from 0, and which file each number is.
+fn names_left_by(source: &Namespace, choice: &[usize]) -> (Names, Vec<Ino>) {
+    let mut names = Names::clone(&source.durable);
+    for (change, choice) in source.pending.iter().zip(choice) {
+        if *choice > 0 {
+            apply(&mut names, change, *choice == 2);
+        }
+    }
+    drop_orphans(&mut names, &source.table);
+    names.sort_unstable();
+    let mut inos = Vec::new();
+    for (_, ino) in names.iter_mut().filter(|(_, ino)| *ino != FOLDER) {
+        let known = inos.iter().position(|known| known == ino);
+        let number = known.unwrap_or_else(|| {
+            inos.push(*ino);
+            inos.len() - 1
+        });
+        *ino = Ino::try_from(number).unwrap_or(FOLDER);
+    }
+    (names, inos)
+}
+
+mod plain;
 mod sampling;
