@@ -4,7 +4,8 @@
 mod tiny;
 
 use durability_testkit::simulated::{
-    Bounds, DiskOptions, DroppedPages, Failure, FaultKind, Statistics, Workload, explore, replay,
+    Bounds, DiskOptions, DroppedPages, Failure, FaultKind, Statistics, Workload, explore,
+    explore_all, replay,
 };
 use tiny::{Bug, Oracle, TinyWorkload};
 
@@ -216,6 +217,37 @@ fn a_failure_fits_on_a_page() {
     assert!(text.lines().count() <= 60, "{text}");
     assert!(text.contains(" lines more ") && text.contains(&failure.replay), "{text}");
     assert!(text.contains("life 0, the first run") && text.contains("life 1, recovery"), "{text}");
+}
+
+fn try_all(programs: &[TinyWorkload], threads: usize) -> Result<Statistics, Box<Failure>> {
+    explore_all(programs.iter().cloned(), &Oracle::new(), &bounds(), threads)
+}
+
+#[test]
+fn many_threads_find_what_one_finds() {
+    let mut programs = vec![TinyWorkload::new(Bug::None); 12];
+    for (at, program) in programs.iter_mut().enumerate() {
+        program.script = vec![1 + at as u16 % 3; 1 + at % 2];
+    }
+    let mut one_by_one = Statistics::default();
+    for program in &programs {
+        one_by_one.add(&explore(program, &Oracle::new(), &bounds()).unwrap());
+    }
+    // The later ones are found sooner.
+    programs.extend(programs.clone());
+    programs[13] = verbose(Bug::NoSyncBeforeRename);
+    programs[14].bug = Bug::AcknowledgesBeforeSync;
+    programs[15].bug = Bug::PanicsAtTornTail;
+    for threads in [0, 2, 3] {
+        assert_eq!(try_all(&programs[..12], threads).unwrap(), one_by_one);
+        let failure = try_all(&programs, threads).unwrap_err();
+        assert_eq!(failure.number, Some(13));
+        let alone = explore(&programs[13], &Oracle::new(), &bounds()).unwrap_err();
+        assert_eq!((&failure.replay, &failure.story), (&alone.replay, &alone.story));
+        let one_thread = try_all(&programs, 1).unwrap_err();
+        assert_eq!(failure.statistics, one_thread.statistics);
+        assert_eq!(failure.to_string(), one_thread.to_string());
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! [`explore()`] and [`explore_all()`]: running programs through all their crashes.
+//! [`explore()`]: running one program through all its crashes.
 //!
 //! Must never judge a state that the failure model excludes: a false alarm is worth nothing.
 
