@@ -49,5 +49,5 @@ pub use parallel::explore_all;
 pub use path::BadReplay;
 pub use replay::{ReplayError, replay};
 pub use story::Survived;
-pub use survivors::{Coverage, CrashStates, Snapshot, SurvivorLimits};
+pub use survivors::{Coverage, CrashState, CrashStates, CrashStatesIter, Snapshot, SurvivorLimits};
 pub use workload::{Ended, JournalOf, Workload, shorter};

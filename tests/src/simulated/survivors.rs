@@ -12,6 +12,7 @@ use super::names::{FOLDER, Ino, Names, Namespace, apply, drop_orphans};
 use super::pieces::{FileChoice, Pieces, count_up};
 use super::state::Recording;
 use super::{DiskOptions, SimulatedDisk};
+pub use iter::{CrashState, CrashStatesIter};
 
 /// How many of the states to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,6 +148,33 @@ struct FileOutcomes {
 }
 
 /// The states that a power cut at one moment can leave, each once, in an order that replays keep.
+///
+/// [`explore()`](super::explore()) walks over them by itself; to do so by hand, iterate:
+/// ```
+/// use durability_core::storage::{AppendFile, Directory, Folder, Name};
+/// use durability_core::embedded_io::Write;
+/// use durability_testkit::simulated::{Coverage, DiskOptions, SimulatedDisk, SurvivorLimits};
+///
+/// let disk = SimulatedDisk::new(DiskOptions::new().with_tear_unit(4).without_junk());
+/// let name = Name::new("a")?;
+/// let mut file = disk.create(name, 0)?.ok_or("taken")?;
+/// disk.sync_dir(Folder::ROOT)?;
+/// file.write(b"hello, world")?;
+///
+/// let states = disk.snapshot().crash_states(&SurvivorLimits::new());
+/// assert_eq!(states.coverage(), Coverage::Exhaustive);
+/// let mut whole = 0;
+/// for state in &states {
+///     let recovered = state.disk().contents(name).ok_or("the name is durable")?;
+///     if recovered == b"hello, world" {
+///         assert_eq!(state.survived().to_string(), "survived: a bytes 0..12; lost: nothing");
+///         whole += 1;
+///     }
+/// }
+/// // Lengths 0, 4, 8 and 12, and each unit there or blank.
+/// assert_eq!((states.len(), whole), (1 + 2 + 4 + 8, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct CrashStates {
     snapshot: Snapshot,
@@ -408,5 +436,6 @@ fn names_left_by(source: &Namespace, choice: &[usize]) -> (Names, Vec<Ino>) {
     (names, inos)
 }
 
+mod iter;
 mod plain;
 mod sampling;
