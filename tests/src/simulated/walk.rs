@@ -141,8 +141,8 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
     ) -> Result<Vec<Fault>, Stop> {
         let may_crash = ahead.crashes > 0 && self.afford(ahead.cost, KILL_COST).is_some();
         let recording = match (may_crash, wanted) {
-            (false, false) => Recording::Count,
-            (false, true) => Recording::Operations,
+            (false, false) if fault.is_none() => Recording::Count,
+            (false, _) => Recording::Operations,
             (true, false) => Recording::Snapshots,
             (true, true) => Recording::Everything,
         };
