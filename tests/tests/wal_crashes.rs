@@ -212,6 +212,10 @@ impl Workload for WalWorkload {
         Ok(())
     }
 
+    fn recovers_as(&self) -> Option<u64> {
+        Some(u64::from(self.preallocate) + 2 * u64::from(self.faults))
+    }
+
     fn describe(&self) -> String {
         let steps: Vec<String> = self.script.iter().map(|step| format!("{step:?}")).collect();
         steps.join(", ")

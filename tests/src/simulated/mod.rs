@@ -17,6 +17,7 @@ mod files;
 mod hash;
 mod inode;
 mod journal;
+mod known;
 mod medium;
 mod model;
 mod names;
