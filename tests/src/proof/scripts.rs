@@ -22,7 +22,7 @@ pub trait Step: Copy + PartialEq + Send + Sync + 'static {
     fn word(self) -> &'static str;
 }
 
-/// Every script of so many steps that does something with each.
+/// Every script of so many steps, but for those with a step that [`follows`](Step::follows) finds to do nothing new there.
 pub fn scripts<S: Step>(length: u32) -> Vec<Vec<S>> {
     let mut all = vec![Vec::new()];
     for _ in 0..length {
@@ -83,6 +83,8 @@ impl Amount {
 pub struct Scripts<S> {
     pub(super) list: Vec<Vec<S>>,
     pub(super) about: String,
+    /// What was drawn was drawn by it, and what survives is, too.
+    pub(super) seed: u64,
 }
 
 impl<S: Step> Scripts<S> {
@@ -104,7 +106,7 @@ impl<S: Step> Scripts<S> {
             list.extend(chosen.iter().map(|script| script.to_vec()));
             about.push(format!("{} chosen", chosen.len()));
         }
-        Self { list, about: about.join(", ") }
+        Self { list, about: about.join(", "), seed }
     }
 }
 

@@ -44,7 +44,7 @@ impl Stage {
             (false, _) => ", after every fault of any life",
         };
         let extent = format!("{crashes}{faults}: {}", scripts.about);
-        let (group, bounds) = (group.clone(), bounds.clone());
+        let (group, bounds) = (group.clone(), bounds.clone().with_seed(scripts.seed));
         let cases = scripts.list.into_iter().map(move |script| {
             let (workload, oracle) = make(script);
             Case::new(workload, oracle, bounds.clone(), &group)

@@ -84,6 +84,16 @@ impl Bounds {
         all
     }
 
+    /// Where the random choices of survivors begin, for every crash.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.limits = self.limits.with_seed(seed);
+        for (_, limits) in &mut self.deeper {
+            *limits = limits.with_seed(seed);
+        }
+        self
+    }
+
     /// How many crashes may follow one another.
     pub const fn depth(&self) -> u32 {
         self.depth

@@ -139,4 +139,5 @@ const EXPLANATION: &str = "\
 Each distinct state is a disk that a crash can leave, with what the program had been promised by then; it was recovered from and judged. Two are
 the same if all names and bytes, cached and durable, and all that was issued, acknowledged and shown are; what several scripts of one setup
 have in common counts once; what two settings or a tier 5 family and a tier 4 family have in common counts for each. It counts under the fewest crashes after which its script met it first. Points: moments of lives at which every combination
-of surviving pieces was tried; with junk in single units only; of which a sample was tried.";
+of surviving pieces was tried; with junk in single units only; of which a sample was tried. All scripts of a length are those whose every step can do
+something that the script without it does not do (`Step::follows` says which cannot); every shorter script is the beginning of one of them.";

@@ -79,7 +79,7 @@ pub(in super::super) fn crashes(size: &Size) -> Vec<Stage> {
     let one = Bounds::new(disks::plain()).with_survivors(survivors(128, 16));
     let two = one.clone().with_depth(2).with_survivors(survivors(64, 12));
     let three = one.clone().with_depth(3).with_survivors(survivors(16, 4));
-    let longer = Amount::all(6).and_drawn(&[(7, 200_000)]).and_chosen();
+    let longer = Amount::all(6).and_drawn(&[(7, 500_000)]).and_chosen();
     let shallow = [Amount::all(2).and_chosen(), Amount::all(6).and_chosen(), longer];
     let second = [Amount::all(1), Amount::all(4), Amount::all(5).and_chosen()];
     let third = [Amount::NONE, Amount::all(2), DEEPER];
@@ -136,7 +136,7 @@ fn both(on: &str, setting: Setting, disk: DiskOptions, size: &Size) -> [Stage; 2
     let deep = [
         Amount::NONE.and_drawn(&[(1, 2)]),
         Amount::all(2).and_drawn(&[(3, 20)]),
-        Amount::all(3).and_drawn(&[(4, 100)]),
+        Amount::all(3).and_drawn(&[(4, 300)]),
     ];
     let group = Group::new();
     [(one, short), (two, deep)]
