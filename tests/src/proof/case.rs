@@ -23,7 +23,6 @@ impl Group {
 }
 
 /// A workload, the oracle that judges it, and how far to explore it.
-#[derive(Debug)]
 pub struct Case {
     bounds: Bounds,
     group: Group,
@@ -46,7 +45,7 @@ impl Case {
     /// Within a group, disk, bounds and all that later lives do must be the same.
     pub fn new<W, O>(workload: W, oracle: O, bounds: Bounds, group: &Group) -> Self
     where
-        W: Workload + fmt::Debug + Send + Sync + 'static,
+        W: Workload + Send + Sync + 'static,
         O: Oracle<W::Operation, W::Seen> + Send + Sync + 'static,
     {
         Self { bounds, group: group.clone(), explorable: Box::new(Judged { workload, oracle }) }
@@ -87,7 +86,13 @@ impl Case {
     }
 }
 
-trait Explorable: fmt::Debug + Send + Sync {
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Case").field("workload", &self.about()).finish_non_exhaustive()
+    }
+}
+
+trait Explorable: Send + Sync {
     fn about(&self) -> String;
     fn explore(&self, bounds: &Bounds, explored: &Explored) -> Result<Statistics, Box<Failure>>;
     fn replay(&self, bounds: &Bounds, line: &str) -> Result<Option<Box<Failure>>, ReplayError>;
@@ -98,15 +103,9 @@ struct Judged<W, O> {
     oracle: O,
 }
 
-impl<W: fmt::Debug, O> fmt::Debug for Judged<W, O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.workload.fmt(f)
-    }
-}
-
 impl<W, O> Explorable for Judged<W, O>
 where
-    W: Workload + fmt::Debug + Send + Sync,
+    W: Workload + Send + Sync,
     O: Oracle<W::Operation, W::Seen> + Send + Sync,
 {
     fn about(&self) -> String {

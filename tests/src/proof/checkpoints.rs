@@ -11,13 +11,13 @@ use crate::simulated::{
     shorter,
 };
 
-use super::case::{Case, Group};
+use super::case::Group;
 use super::disks::{self, survivors};
-use super::family::Cases;
 use super::foreign;
 use super::laws::{Failed, hold};
-use super::scripts::{Step, sample, scripts, words};
+use super::scripts::{Amount, Scripts, Step, words};
 use super::size::Size;
+use super::stage::Stage;
 
 type Store<'a> = CheckpointStore<&'a SimulatedDisk>;
 
@@ -197,34 +197,41 @@ impl Workload for CheckpointWorkload {
     }
 }
 
-fn cases(group: &Group, scripts: Vec<Vec<Do>>, later: &'static [Do], bounds: Bounds) -> Cases {
-    let group = group.clone();
-    Box::new(scripts.into_iter().map(move |script| {
+fn stage(
+    group: &Group,
+    on: &str,
+    later: &'static [Do],
+    bounds: &Bounds,
+    scripts: Scripts<Do>,
+) -> Stage {
+    Stage::new(group, format!("{on}, later: {}", words(later)), bounds, scripts, move |script| {
         let workload = CheckpointWorkload { script, later: later.to_vec() };
-        Case::new(workload, PrefixOracle::<Newest>::new(), bounds.clone(), &group)
-    }))
+        (workload, PrefixOracle::<Newest>::new())
+    })
 }
 
 /// Every script to a length under one crash, and two; and every fault, then a crash; on several disks.
-pub(super) fn all(size: &Size) -> Cases {
-    let plain = DiskOptions::new().with_tear_unit(64);
-    let drawn = |length, count| sample(scripts(length), count, size.seed());
-    let later: [&[Do]; 2] = [&[Do::Write, Do::KeepOne], &[Do::Tidy, Do::WriteLarge]];
-    let mut groups: Vec<Cases> = Vec::new();
-    for later in later {
-        let one = Bounds::new(plain).with_survivors(survivors(64, 12));
-        let two = one.clone().with_depth(2).with_survivors(survivors(24, 6));
-        let faulty = one.clone().with_faults(&FaultKind::ALL);
-        let first = [scripts(size.pick(2, 4, 5)), drawn(6, size.pick(0, 200, 2_000))].concat();
-        let second = [scripts(size.pick(1, 3, 4)), drawn(4, size.pick(0, 20, 0))].concat();
-        let same = Group::new();
-        groups.push(cases(&same, first, later, one));
-        groups.push(cases(&same, second, later, two));
-        groups.push(cases(&Group::new(), scripts(size.pick(1, 3, 4)), later, faulty));
+pub(super) fn all(size: &Size) -> Vec<Stage> {
+    const LATER: [&[Do]; 2] = [&[Do::Write, Do::KeepOne], &[Do::Tidy, Do::WriteLarge]];
+    let one = Bounds::new(DiskOptions::new().with_tear_unit(64)).with_survivors(survivors(64, 12));
+    let two = one.clone().with_depth(2).with_survivors(survivors(24, 6));
+    let faulty = one.clone().with_faults(&FaultKind::ALL);
+    let longer = Amount::all(5).and_drawn(&[(6, 2_000)]);
+    let first = [Amount::all(2), Amount::all(4).and_drawn(&[(5, 100)]), longer];
+    let second = [Amount::all(1), Amount::all(3), Amount::all(4)];
+    let broken = [Amount::all(1), Amount::all(4), Amount::all(5)];
+    let of = |amounts| size.scripts(amounts, &[]);
+    let mut stages = Vec::new();
+    for later in LATER {
+        let group = Group::new();
+        stages.push(stage(&group, "plain", later, &one, of(first)));
+        stages.push(stage(&group, "plain", later, &two, of(second)));
+        stages.push(stage(&Group::new(), "plain", later, &faulty, of(broken)));
     }
-    for disk in [disks::flash()].into_iter().chain(disks::others()) {
+    for (name, disk) in disks::all() {
         let one = Bounds::new(disk).with_survivors(survivors(32, 8));
-        groups.push(cases(&Group::new(), scripts(size.pick(1, 3, 4)), later[0], one));
+        let amounts = [Amount::all(1), Amount::all(3), Amount::all(4)];
+        stages.push(stage(&Group::new(), name, LATER[0], &one, of(amounts)));
     }
-    Box::new(groups.into_iter().flatten())
+    stages
 }

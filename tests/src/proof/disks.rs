@@ -14,11 +14,6 @@ pub(super) const fn plain() -> DiskOptions {
     DiskOptions::new().with_tear_unit(32)
 }
 
-/// Files are as long as their room from the beginning.
-pub(super) const fn reserving() -> DiskOptions {
-    plain().with_reserve()
-}
-
 /// Raw flash: each byte is written once, nothing is renamed or opened again.
 pub(super) const fn flash() -> DiskOptions {
     let once = plain().with_write_granule(16).with_program_once().with_blank(0xFF);
@@ -27,21 +22,33 @@ pub(super) const fn flash() -> DiskOptions {
 
 /// Writes that are lost leave what a removed segment held there, behind its header: a whole header of an older segment under a newer one's
 /// name is damage (FORMAT.md, "Where a WAL ends", rule 2).
-pub(super) const fn recycling() -> DiskOptions {
+const fn recycling() -> DiskOptions {
     plain().with_stale_junk_from(64)
 }
 
-/// Plain disks but for one thing each.
-pub(super) const fn others() -> [DiskOptions; 9] {
+/// Every kind but the plain one, each with a name.
+pub(super) const fn all() -> [(&'static str, DiskOptions); 12] {
     [
-        plain().with_tear_unit(16),
-        DiskOptions::new().with_tear_unit(64),
-        plain().without_reopen(),
-        plain().without_rename(),
-        plain().without_read_while_appending(),
-        plain().with_write_granule(4).with_read_bytes_max(7),
-        plain().with_write_granule(16).with_tear_unit(16),
-        plain().with_blank(0xFF),
-        plain().with_write_behind(),
+        ("flash", flash()),
+        ("flash without junk", flash().without_junk()),
+        ("stale junk", recycling()),
+        ("torn at 16 bytes", plain().with_tear_unit(16)),
+        ("torn at 64 bytes", plain().with_tear_unit(64)),
+        ("no reopening", plain().without_reopen()),
+        ("no renaming", plain().without_rename()),
+        ("no reading of what is appended to", plain().without_read_while_appending()),
+        ("granules of 4 bytes, short reads", plain().with_write_granule(4).with_read_bytes_max(7)),
+        ("granules of 16 bytes", plain().with_write_granule(16).with_tear_unit(16)),
+        ("blank is 0xFF", plain().with_blank(0xFF)),
+        ("written behind", plain().with_write_behind()),
+    ]
+}
+
+/// Files are as long as their room from the beginning.
+pub(super) const fn reserving() -> [(&'static str, DiskOptions); 3] {
+    [
+        ("room is reserved", plain().with_reserve()),
+        ("room is reserved and 0xFF", plain().with_reserve().with_blank(0xFF)),
+        ("room is reserved, stale junk", recycling().with_reserve()),
     ]
 }

@@ -6,12 +6,10 @@ use core::fmt;
 
 use crate::simulated::Statistics;
 
-use super::case::{Broken, Case};
+use super::case::Broken;
 use super::size::Size;
+use super::stage::{Cases, Stage};
 use super::{checkpoints, fleet, index, publish, recordlog, replace, wal};
-
-/// The cases of a family, made as they are needed.
-pub type Cases = Box<dyn Iterator<Item = Case> + Send>;
 
 /// Workloads that prove the same thing in many ways.
 #[derive(Clone, Copy)]
@@ -22,7 +20,7 @@ pub struct Family {
     pub tier: u8,
     /// What it does, in a line.
     pub about: &'static str,
-    pub(super) cases: fn(&Size) -> Cases,
+    pub(super) stages: fn(&Size) -> Vec<Stage>,
 }
 
 impl fmt::Debug for Family {
@@ -32,9 +30,14 @@ impl fmt::Debug for Family {
 }
 
 impl Family {
+    /// The parts of this family, at this size: what is exhaustive in each, and what is drawn.
+    pub fn stages(&self, size: &Size) -> Vec<Stage> {
+        (self.stages)(size)
+    }
+
     /// All workloads of this family, at this size.
     pub fn cases(&self, size: &Size) -> Cases {
-        (self.cases)(size)
+        Box::new(self.stages(size).into_iter().flat_map(Stage::into_cases))
     }
 
     /// Runs all of them in a row, and stops after the size's number of distinct states.
@@ -77,77 +80,77 @@ pub fn family(name: &str) -> Option<&'static Family> {
 }
 
 static FAMILIES: [Family; 13] = [
-    Family { name: "wal", tier: 4, about: "the log, every short script", cases: wal::crashes },
+    Family { name: "wal", tier: 4, about: "the log, every short script", stages: wal::crashes },
     Family {
         name: "wal-options",
         tier: 4,
         about: "typed and raw logs, marks, flush policies, odd and large entries, other later lives",
-        cases: wal::options,
+        stages: wal::options,
     },
     Family {
         name: "wal-backends",
         tier: 4,
         about: "the log on reserved room, on flash, and on disks that lack something",
-        cases: wal::backends,
+        stages: wal::backends,
     },
     Family {
         name: "wal-faults",
         tier: 5,
         about: "the log, a fault and a crash",
-        cases: wal::faults,
+        stages: wal::faults,
     },
     Family {
         name: "wal-full",
         tier: 5,
         about: "the log on a disk that is full from some byte on, then a crash, then room again",
-        cases: wal::full,
+        stages: wal::full,
     },
     Family {
         name: "recordlog",
         tier: 4,
         about: "the record log, torn at units and at any byte",
-        cases: recordlog::crashes,
+        stages: recordlog::crashes,
     },
     Family {
         name: "recordlog-faults",
         tier: 5,
         about: "the record log, a fault and a crash",
-        cases: recordlog::faults,
+        stages: recordlog::faults,
     },
     Family {
         name: "publish",
         tier: 4,
         about: "log, checkpoints and recovery, 1 to 3 kept, pruned or not",
-        cases: publish::crashes,
+        stages: publish::crashes,
     },
     Family {
         name: "publish-faults",
         tier: 5,
         about: "log, checkpoints and recovery, a fault and a crash",
-        cases: publish::faults,
+        stages: publish::faults,
     },
     Family {
         name: "replace",
         tier: 4,
         about: "whole files replaced at once, with crashes and with faults",
-        cases: replace::all,
+        stages: replace::all,
     },
     Family {
         name: "checkpoints",
         tier: 4,
         about: "a folder of checkpoints, finished and not, with crashes and with faults",
-        cases: checkpoints::all,
+        stages: checkpoints::all,
     },
     Family {
         name: "index",
         tier: 4,
         about: "the segment index and its recovery manager, with crashes and with faults",
-        cases: index::all,
+        stages: index::all,
     },
     Family {
         name: "fleet",
         tier: 4,
         about: "three logs in one directory, with crashes and with faults",
-        cases: fleet::all,
+        stages: fleet::all,
     },
 ];

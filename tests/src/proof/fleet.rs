@@ -14,12 +14,12 @@ use crate::simulated::{
     LogSeen, Model as _, Oracle, SimulatedDisk, Violation, Workload, shorter,
 };
 
-use super::case::{Case, Group};
+use super::case::Group;
 use super::disks::survivors;
-use super::family::Cases;
 use super::laws::{Failed, hold};
-use super::scripts::{Step, sample, scripts, words};
+use super::scripts::{Amount, Step, words};
 use super::size::Size;
+use super::stage::Stage;
 
 /// Life, and number within it.
 type Tag = u32;
@@ -279,26 +279,27 @@ impl Workload for FleetWorkload {
     }
 }
 
-fn cases(group: &Group, scripts: Vec<Vec<Do>>, bounds: Bounds) -> Cases {
-    let group = group.clone();
-    Box::new(
-        scripts.into_iter().map(move |script| {
-            Case::new(FleetWorkload { script }, EachOracle, bounds.clone(), &group)
-        }),
-    )
-}
-
 /// Every script to a length under one crash, and two; and every fault, then a crash.
-pub(super) fn all(size: &Size) -> Cases {
+pub(super) fn all(size: &Size) -> Vec<Stage> {
     let disk = DiskOptions::new().with_tear_unit(32);
     let one = Bounds::new(disk).with_survivors(survivors(64, 12));
     let two = one.clone().with_depth(2).with_survivors(survivors(8, 2));
     let faulty = one.clone().with_survivors(survivors(16, 4)).with_faults(&FaultKind::ALL);
-    let drawn = |length, count| sample(scripts(length), count, size.seed());
-    let first = [scripts(size.pick(2, 4, 5)), drawn(6, size.pick(20, 200, 2_000))].concat();
-    let second = [scripts(size.pick(0, 1, 2)), drawn(3, size.pick(0, 10, 60))].concat();
-    let broken = scripts(size.pick(1, 2, 3));
-    let same = Group::new();
-    let crashes = cases(&same, first, one).chain(cases(&same, second, two));
-    Box::new(crashes.chain(cases(&Group::new(), broken, faulty)))
+    let first = [
+        Amount::all(2).and_drawn(&[(6, 20)]),
+        Amount::all(5).and_drawn(&[(6, 200)]),
+        Amount::all(6).and_drawn(&[(7, 2_000)]),
+    ];
+    let second = [Amount::NONE, Amount::all(2), Amount::all(3)];
+    let broken = [Amount::all(1), Amount::all(3), Amount::all(4)];
+    let stage = |group: &Group, bounds, amounts| {
+        let make = |script| (FleetWorkload { script }, EachOracle);
+        Stage::new(group, "three logs", bounds, size.scripts(amounts, &[]), make)
+    };
+    let group = Group::new();
+    vec![
+        stage(&group, &one, first),
+        stage(&group, &two, second),
+        stage(&Group::new(), &faulty, broken),
+    ]
 }

@@ -13,13 +13,13 @@ use crate::simulated::{
     shorter,
 };
 
-use super::case::{Case, Group};
+use super::case::Group;
 use super::disks::survivors;
-use super::family::Cases;
 use super::foreign;
 use super::laws::hold;
-use super::scripts::{Step, sample, scripts, words};
+use super::scripts::{Amount, Step, words};
 use super::size::Size;
+use super::stage::Stage;
 
 type Wal<'a> = WalWriter<WalEntry, &'a SimulatedDisk>;
 
@@ -268,40 +268,37 @@ impl Workload for IndexWorkload {
     }
 }
 
-fn cases(group: &Group, scripts: Vec<Vec<Do>>, bounds: Bounds, faults: bool) -> Cases {
-    let group = group.clone();
-    Box::new(scripts.into_iter().map(move |script| {
-        let oracle = PrefixOracle::<Index>::new();
-        Case::new(IndexWorkload { script, faults }, oracle, bounds.clone(), &group)
-    }))
-}
-
 /// An index's usual life.
-fn long_scripts() -> Vec<Vec<Do>> {
+const CHOSEN: &[&[Do]] = {
     use Do::{Add, CancelMerge, Close, Delete, EndMerge, Publish, StartMerge, Sync};
-    [
-        &[Add, Add, StartMerge, Delete, EndMerge, Publish, Add, Sync][..],
+    &[
+        &[Add, Add, StartMerge, Delete, EndMerge, Publish, Add, Sync],
         &[Add, Add, StartMerge, Publish, Delete, EndMerge, Close, Add],
         &[Add, StartMerge, CancelMerge, Publish, Add, StartMerge, Close, EndMerge, Publish],
     ]
-    .map(<[Do]>::to_vec)
-    .into()
-}
+};
 
 /// Every script to a length under one crash, and two; and every fault, then a crash.
-pub(super) fn all(size: &Size) -> Cases {
+pub(super) fn all(size: &Size) -> Vec<Stage> {
     let disk = DiskOptions::new().with_tear_unit(64);
     let one = Bounds::new(disk).with_survivors(survivors(48, 8));
     let two = one.clone().with_depth(2).with_survivors(survivors(16, 4));
     let faulty = one.clone().with_survivors(survivors(16, 4)).with_faults(&FaultKind::ALL);
-    let drawn = |length, count| sample(scripts(length), count, size.seed());
-    let first = [scripts(size.pick(2, 4, 5)), drawn(6, size.pick(0, 200, 5_000)), long_scripts()];
-    let second = [scripts(size.pick(0, 2, 3)), drawn(4, size.pick(1, 10, 200))];
-    let same = Group::new();
-    let broken = [scripts(size.pick(1, 3, 4)), long_scripts()];
-    Box::new(
-        cases(&same, first.concat(), one, false)
-            .chain(cases(&same, second.concat(), two, false))
-            .chain(cases(&Group::new(), broken.concat(), faulty, true)),
-    )
+    let first = [
+        Amount::all(2).and_chosen(),
+        Amount::all(5).and_chosen(),
+        Amount::all(6).and_drawn(&[(7, 4_000)]).and_chosen(),
+    ];
+    let second = [Amount::NONE, Amount::all(3), Amount::all(4)];
+    let broken = [Amount::all(1), Amount::all(4), Amount::all(5)].map(Amount::and_chosen);
+    let stage = |group: &Group, bounds, amounts, faults| {
+        let make = move |script| (IndexWorkload { script, faults }, PrefixOracle::<Index>::new());
+        Stage::new(group, "an index", bounds, size.scripts(amounts, CHOSEN), make)
+    };
+    let group = Group::new();
+    vec![
+        stage(&group, &one, first, false),
+        stage(&group, &two, second, false),
+        stage(&Group::new(), &faulty, broken, true),
+    ]
 }

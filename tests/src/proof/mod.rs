@@ -19,9 +19,11 @@ pub mod recordlog;
 pub mod replace;
 mod scripts;
 mod size;
+mod stage;
 pub mod wal;
 
 pub use case::{Broken, Case, Group};
-pub use family::{Cases, Family, families, family};
-pub use scripts::{Step, sample, scripts};
+pub use family::{Family, families, family};
+pub use scripts::{Amount, Scripts, Step, sample, scripts};
 pub use size::{Scope, Size};
+pub use stage::{Cases, Stage};

@@ -9,18 +9,20 @@ use durability_core::embedded_io::Write as _;
 use durability_core::storage::{Directory, DurableDirectory, Folder, Name};
 
 use crate::simulated::{
-    Bounds, DiskOptions, DroppedPages, Ended, FaultKind, JournalOf, Model, PrefixOracle,
-    SimulatedDisk, SurvivorLimits, Workload,
+    Bounds, DiskOptions, Ended, FaultKind, JournalOf, Model, PrefixOracle, SimulatedDisk, Workload,
+    shorter,
 };
 
-use super::case::{Case, Group};
-use super::family::Cases;
+use super::case::Group;
+use super::disks::survivors;
 use super::laws::{Failed, hold};
+use super::scripts::{Amount, Step, words};
 use super::size::Size;
+use super::stage::Stage;
 
 /// How a whole file is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replacement {
+pub enum Do {
     /// With bytes, at once.
     Write,
     /// By a file that is there already.
@@ -29,14 +31,27 @@ pub enum Replacement {
     Checkpoint,
 }
 
-/// Replaces the content of one file, several times.
-#[derive(Debug, Clone, Copy)]
-pub struct ReplaceWorkload {
-    /// How.
-    pub replacement: Replacement,
-    /// How often in the first life.
-    pub count: u32,
+impl Step for Do {
+    const ALL: &'static [Self] = &[Self::Write, Self::Rename, Self::Checkpoint];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Rename => "rename over it",
+            Self::Checkpoint => "put a checkpoint there",
+        }
+    }
 }
+
+/// Replaces the content of one file, several times.
+#[derive(Debug, Clone)]
+pub struct ReplaceWorkload {
+    /// How, in turn, in the first life.
+    pub script: Vec<Do>,
+}
+
+/// What every later life does: each way to write tidies what a crash left of it.
+const LATER: &[Do] = &[Do::Write, Do::Checkpoint];
 
 /// The content, by its number; 0 is no file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,6 +71,8 @@ impl Model for Content {
 }
 
 const TARGET: &str = "conf/STATE.CKP";
+/// What is renamed over it.
+const OTHER: &str = "other/NEW.BIN";
 
 fn options() -> CheckpointOptions {
     CheckpointOptions::new().chunk_bytes(256).read_bytes(256)
@@ -67,55 +84,57 @@ fn content(number: u32) -> Vec<u8> {
     number.to_le_bytes().into_iter().cycle().take(length).collect()
 }
 
-impl ReplaceWorkload {
-    fn replace(self, disk: &SimulatedDisk, number: u32) -> Ended {
-        match self.replacement {
-            Replacement::Write => disk.atomic_write_durable(TARGET, &content(number))?,
-            Replacement::Rename => {
-                // Anything may be in the other file, durable or not, when it is renamed.
-                let other = Name::new("other/NEW.BIN")?;
-                disk.remove(other)?;
-                let mut file = disk.create(other, 0)?.ok_or("taken")?;
-                let bytes = content(number);
-                let mut rest = &bytes[..];
-                while !rest.is_empty() {
-                    rest = &rest[file.write(rest)?..];
-                }
-                drop(file);
-                disk.atomic_rename_durable("other/NEW.BIN", TARGET)?;
+fn replace(step: Do, disk: &SimulatedDisk, number: u32) -> Ended {
+    match step {
+        Do::Write => disk.atomic_write_durable(TARGET, &content(number))?,
+        Do::Rename => {
+            // Anything may be in the other file, durable or not, when it is renamed.
+            let other = Name::new(OTHER)?;
+            disk.remove(other)?;
+            let mut file = disk.create(other, 0)?.ok_or("taken")?;
+            let bytes = content(number);
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                let taken = file.write(rest)?;
+                rest = &rest[taken..];
             }
-            Replacement::Checkpoint => {
-                let meta = CheckpointMeta::default();
-                let target = Name::new(TARGET)?;
-                let _written = replace_checkpoint(disk, target, meta, options(), &content(number))?;
-            }
+            drop(file);
+            disk.atomic_rename_durable(OTHER, TARGET)?;
         }
-        Ok(())
+        Do::Checkpoint => {
+            let (meta, target) = (CheckpointMeta::default(), Name::new(TARGET)?);
+            let _written = replace_checkpoint(disk, target, meta, options(), &content(number))?;
+        }
     }
+    Ok(())
+}
 
-    /// The number of the content that is there, all of it.
-    fn look(self, disk: &SimulatedDisk) -> Result<u32, Failed> {
-        let target = Name::new(TARGET)?;
-        let Some(mut bytes) = disk.contents(target) else { return Ok(0) };
-        if self.replacement == Replacement::Checkpoint {
-            bytes = read_checkpoint::<Vec<u8>, _>(disk, target, options())?.1;
-        }
-        let number = u32::from_le_bytes(bytes.first_chunk().copied().unwrap_or_default());
-        hold(bytes == content(number), "a file is old or new, whole", || format!("{bytes:?}"))?;
-        Ok(number)
+/// The number of the content that is there, all of it.
+fn look(disk: &SimulatedDisk) -> Result<u32, Failed> {
+    let target = Name::new(TARGET)?;
+    let Some(mut bytes) = disk.contents(target) else { return Ok(0) };
+    let number =
+        |bytes: &[u8]| u32::from_le_bytes(bytes.first_chunk().copied().unwrap_or_default());
+    if bytes != content(number(&bytes)) {
+        bytes = read_checkpoint::<Vec<u8>, _>(disk, target, options())?.1;
     }
+    let number = number(&bytes);
+    hold(bytes == content(number), "a file is old or new, whole", || format!("{bytes:02x?}"))?;
+    Ok(number)
+}
 
-    fn work(self, disk: &SimulatedDisk, journal: &mut JournalOf<Self>, count: u32) -> Ended {
-        for step in 1..=count {
-            let number = journal.epoch() << 8 | step;
-            journal.issue(number);
-            self.replace(disk, number)?;
-            journal.acknowledge();
-            let left = disk.names();
-            hold(left == [TARGET], "nothing is left over", || format!("{left:?}"))?;
-        }
-        Ok(())
+fn work(script: &[Do], disk: &SimulatedDisk, journal: &mut JournalOf<ReplaceWorkload>) -> Ended {
+    for step in script {
+        let number = journal.epoch() << 8 | u32::try_from(journal.entries().len() + 1)?;
+        journal.issue(number);
+        replace(*step, disk, number)?;
+        journal.acknowledge();
     }
+    let left = disk.names();
+    // What was to be renamed is the user's own file: a crash may leave it.
+    let own = left.iter().filter(|name| *name != TARGET && *name != OTHER);
+    hold(own.count() == 0, "nothing is left over", || format!("{left:?}"))?;
+    Ok(())
 }
 
 impl Workload for ReplaceWorkload {
@@ -123,15 +142,7 @@ impl Workload for ReplaceWorkload {
     type Seen = u32;
 
     fn run(&self, disk: &SimulatedDisk, journal: &mut JournalOf<Self>) -> Ended {
-        self.work(disk, journal, self.count)
-    }
-
-    fn describe(&self) -> String {
-        format!("{:?}, {} times", self.replacement, self.count)
-    }
-
-    fn smaller(&self) -> Vec<Self> {
-        (1..self.count).map(|count| Self { count, ..*self }).collect()
+        work(&self.script, disk, journal)
     }
 
     fn recover(&self, disk: &SimulatedDisk, journal: &mut JournalOf<Self>) -> Ended {
@@ -140,30 +151,39 @@ impl Workload for ReplaceWorkload {
             disk.sync_file(Name::new(TARGET)?)?;
         }
         disk.sync_dir(Folder::new("conf")?)?;
-        journal.recovered(self.look(disk)?);
-        self.work(disk, journal, 1)
+        journal.recovered(look(disk)?);
+        work(LATER, disk, journal)
+    }
+
+    fn describe(&self) -> String {
+        words(&self.script)
+    }
+
+    fn smaller(&self) -> Vec<Self> {
+        shorter(&self.script).into_iter().map(|script| Self { script }).collect()
     }
 }
 
-/// Every way to replace, under two crashes, and under a fault and a crash.
-pub(super) fn all(_: &Size) -> Cases {
-    let kinds = [
-        FaultKind::Io,
-        FaultKind::IoAfterEffect,
-        FaultKind::NoSpace,
-        FaultKind::ShortWrite,
-        FaultKind::SyncFailed(DroppedPages::All),
-    ];
-    let survivors = SurvivorLimits::new().with_exhaustive_max(64).with_samples(8);
+/// Every way to replace, and to replace in turn, under two crashes, and under a fault and a crash.
+pub(super) fn all(size: &Size) -> Vec<Stage> {
+    let survivors = survivors(64, 8);
     let disk = DiskOptions::new().with_tear_unit(32);
-    let all = [Replacement::Write, Replacement::Rename, Replacement::Checkpoint];
-    Box::new(all.into_iter().flat_map(move |replacement| {
-        let renames = disk.with_rename_keeping_old_name();
-        [(disk, false), (renames, false), (disk, true)].map(|(disk, faults)| {
-            let bounds = Bounds::new(disk).with_survivors(survivors);
-            let bounds = if faults { bounds.with_faults(&kinds) } else { bounds.with_depth(2) };
-            let workload = ReplaceWorkload { replacement, count: 3 };
-            Case::new(workload, PrefixOracle::<Content>::new(), bounds, &Group::new())
-        })
-    }))
+    let renames = disk.with_rename_keeping_old_name();
+    let two = [Amount::all(2), Amount::all(3), Amount::all(4)];
+    let broken = [Amount::all(2), Amount::all(4), Amount::all(5)];
+    let stage = |name, bounds: &Bounds, amounts| {
+        let make = |script| (ReplaceWorkload { script }, PrefixOracle::<Content>::new());
+        Stage::new(&Group::new(), name, bounds, size.scripts(amounts, &[]), make)
+    };
+    let bounds = |disk| Bounds::new(disk).with_survivors(survivors);
+    vec![
+        stage("plain", &bounds(disk).with_depth(2), two),
+        stage("a rename may keep the old name", &bounds(renames).with_depth(2), two),
+        stage("plain", &bounds(disk).with_faults(&FaultKind::ALL), broken),
+        stage(
+            "a rename may keep the old name",
+            &bounds(renames).with_faults(&FaultKind::ALL),
+            broken,
+        ),
+    ]
 }

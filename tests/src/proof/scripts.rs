@@ -22,7 +22,7 @@ pub trait Step: Copy + PartialEq + Send + Sync + 'static {
     fn word(self) -> &'static str;
 }
 
-/// Every script of so many steps that does something with each.
+/// Every script of so many steps, but for those with a step that [`follows`](Step::follows) finds to do nothing new there.
 pub fn scripts<S: Step>(length: u32) -> Vec<Vec<S>> {
     let mut all = vec![Vec::new()];
     for _ in 0..length {
@@ -44,6 +44,70 @@ pub fn sample<S: Step>(mut scripts: Vec<Vec<S>>, count: usize, seed: u64) -> Vec
     }
     scripts.truncate(count);
     scripts
+}
+
+/// Which scripts to take: all of a length, some of longer ones, and some that were chosen by hand.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Amount {
+    all: Option<u32>,
+    drawn: &'static [(u32, usize)],
+    chosen: bool,
+}
+
+impl Amount {
+    /// None at all.
+    pub const NONE: Self = Self { all: None, drawn: &[], chosen: false };
+
+    /// Every script of up to so many steps.
+    pub const fn all(length: u32) -> Self {
+        Self { all: Some(length), ..Self::NONE }
+    }
+
+    /// Of scripts so long, so many.
+    #[must_use]
+    pub const fn and_drawn(mut self, drawn: &'static [(u32, usize)]) -> Self {
+        self.drawn = drawn;
+        self
+    }
+
+    /// Those that were chosen by hand.
+    #[must_use]
+    pub const fn and_chosen(mut self) -> Self {
+        self.chosen = true;
+        self
+    }
+}
+
+/// Scripts, and how they were taken.
+#[derive(Debug, Clone)]
+pub struct Scripts<S> {
+    pub(super) list: Vec<Vec<S>>,
+    pub(super) about: String,
+    /// What was drawn was drawn by it, and what survives is, too.
+    pub(super) seed: u64,
+}
+
+impl<S: Step> Scripts<S> {
+    /// Takes them; `chosen` are those that were chosen by hand.
+    pub fn of(amount: Amount, chosen: &[&[S]], seed: u64) -> Self {
+        let (mut list, mut about) = (Vec::new(), Vec::new());
+        if let Some(length) = amount.all {
+            list = scripts(length);
+            about.push(format!("all {} scripts of {length} steps", list.len()));
+        }
+        for (length, count) in amount.drawn {
+            let longer = scripts(*length);
+            let total = longer.len();
+            let some = sample(longer, *count, seed);
+            about.push(format!("{} of {total} drawn of {length} steps", some.len()));
+            list.extend(some);
+        }
+        if amount.chosen {
+            list.extend(chosen.iter().map(|script| script.to_vec()));
+            about.push(format!("{} chosen", chosen.len()));
+        }
+        Self { list, about: about.join(", "), seed }
+    }
 }
 
 /// A script in words.

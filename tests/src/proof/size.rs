@@ -2,6 +2,8 @@
 //!
 //! Must never change what a workload does: only how many are run, and how far.
 
+use super::scripts::{Amount, Scripts, Step};
+
 /// How much is worth waiting for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
@@ -69,6 +71,12 @@ impl Size {
     /// The most distinct states for each family.
     pub const fn states_max(&self) -> u64 {
         self.states_max
+    }
+
+    /// The scripts of a part of a family.
+    pub(super) fn scripts<S: Step>(&self, amounts: [Amount; 3], chosen: &[&[S]]) -> Scripts<S> {
+        let [test, ci, full] = amounts;
+        Scripts::of(self.pick(test, ci, full), chosen, self.seed)
     }
 
     pub(super) const fn pick<T: Copy>(&self, test: T, ci: T, full: T) -> T {

@@ -24,7 +24,7 @@ type Parts = Vec<Mutex<HashMap<u64, u32, ReadyHash>>>;
 
 /// What was known of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum Met {
     /// It was never met.
     New,
     /// It was met, with fewer crashes ahead.
@@ -54,11 +54,11 @@ impl Explored {
 
     /// Whether a moment of a life is new, or was met with fewer crashes ahead: only then its states need a look.
     pub(super) fn meet_moment(&self, key: u64, crashes: u32) -> bool {
-        meet(&self.moments, key, crashes, true) != Known::Tried
+        meet(&self.moments, key, crashes, true) != Met::Tried
     }
 
     /// Writes down that a state is about to be tried with that many crashes ahead; with `add` false, only if it is known.
-    pub(super) fn meet(&self, key: u64, crashes: u32, add: bool) -> Known {
+    pub(super) fn meet(&self, key: u64, crashes: u32, add: bool) -> Met {
         meet(&self.states, key, crashes, add)
     }
 }
@@ -67,21 +67,21 @@ fn parts() -> Parts {
     (0..PARTS).map(|_| Mutex::default()).collect()
 }
 
-fn meet(parts: &Parts, key: u64, crashes: u32, add: bool) -> Known {
+fn meet(parts: &Parts, key: u64, crashes: u32, add: bool) -> Met {
     // The low bits choose the place within the part.
     let part = &parts[(key >> 58) as usize % PARTS];
     let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
     match part.get_mut(&key) {
-        Some(tried) if *tried >= crashes => Known::Tried,
+        Some(tried) if *tried >= crashes => Met::Tried,
         Some(tried) => {
             *tried = crashes;
-            Known::Shallower
+            Met::Shallower
         }
         None => {
             if add {
                 part.insert(key, crashes);
             }
-            Known::New
+            Met::New
         }
     }
 }

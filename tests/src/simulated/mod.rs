@@ -18,6 +18,7 @@ mod files;
 mod hash;
 mod inode;
 mod journal;
+mod known;
 mod medium;
 mod model;
 mod names;

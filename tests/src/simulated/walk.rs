@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::bounds::{Bounds, Statistics};
-use super::explored::{Explored, Known};
+use super::explored::{Explored, Met};
 use super::fault::Fault;
 use super::hash::{ReadyHash, mix};
+use super::known::Known;
 use super::medium::Medium;
 use super::model::{Oracle, Violation};
 use super::path::{Left, Path, Step};
@@ -39,12 +40,14 @@ pub(super) struct Search<'a> {
     pub(super) effort_max: u64,
     /// Ends the walk as soon as the first number is below the second.
     pub(super) until: Option<(&'a AtomicUsize, usize)>,
+    /// What need not be looked at again, by programs that recover in this way.
+    pub(super) known: Option<(&'a Known, u64)>,
 }
 
 impl<'a> Search<'a> {
     /// For any violation within the bounds.
     pub(super) const fn of(bounds: &'a Bounds) -> Self {
-        Self { bounds, law: None, cost_max: None, effort_max: u64::MAX, until: None }
+        Self { bounds, law: None, cost_max: None, effort_max: u64::MAX, until: None, known: None }
     }
 }
 
@@ -93,6 +96,18 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
             statistics: Statistics::default(),
             too_much: None,
         }
+    }
+
+    /// The states that were visited, and how many further crashes were tried on each.
+    pub(super) fn visited(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.seen.iter().map(|(state, (crashes, _))| (*state, *crashes))
+    }
+
+    fn is_known(&self, state: u64, crashes: u32) -> bool {
+        let depth = self.search.bounds.depth;
+        self.search
+            .known
+            .is_some_and(|(known, recovery)| known.covers(state, recovery, crashes..=depth))
     }
 
     /// Goes everywhere. After a violation, `path` leads to it.
@@ -288,18 +303,21 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
         let is_full = self.statistics.distinct >= self.search.bounds.states_max;
         if let Some(explored) = self.beyond {
             match explored.meet(key, ahead.crashes, !is_full) {
-                Known::Tried => return false,
-                Known::Shallower => {}
-                Known::New if is_full => {
+                Met::Tried => return false,
+                Met::Shallower => {}
+                Met::New if is_full => {
                     self.statistics.cut_short = true;
                     return false;
                 }
-                Known::New => {
+                Met::New => {
                     self.statistics.distinct += 1;
                     *self.statistics.at_depth(depth) += 1;
                 }
             }
             return true;
+        }
+        if self.is_known(key, ahead.crashes) {
+            return false;
         }
         match self.seen.entry(key) {
             Entry::Occupied(mut known) => {

@@ -45,6 +45,13 @@ pub trait Workload {
         journal: &mut Journal<Self::Operation, Self::Seen>,
     ) -> Ended;
 
+    /// Programs with the same number recover in the same way: from the same disk and the same journal, `recover` does the same
+    /// in all of them. [`explore_all`](super::explore_all()) then lets only the first of them go through a state that several
+    /// reach, and counts it once.
+    fn recovers_as(&self) -> Option<u64> {
+        None
+    }
+
     /// What the program does, in a line of words such as "append 3, sync, append 4"; the story of a failure opens with it.
     fn describe(&self) -> String {
         String::new()

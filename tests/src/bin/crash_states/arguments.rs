@@ -5,12 +5,14 @@
 use durability_testkit::proof::{Family, Scope, Size, families, family};
 
 /// How to call the program.
-pub(crate) const USAGE: &str = "crash_states [--full | --test] [--family NAME]... [--seed N] [--states N]
+pub(crate) const USAGE: &str = "crash_states [--full | --test] [--family NAME]... [--seed N] [--states N] [--minutes N] [--plan]
   --full         what an hour holds, at least 100 million states; else what every change is worth, at least 10 million
   --test         what the tests look at, in seconds
   --family NAME  only this family; may be given more than once
   --seed N       where the random choices begin; 0 is the default
-  --states N     the most states of each family, and nothing is promised";
+  --states N     the most states of each family, and nothing is promised
+  --minutes N    takes the families in turn and begins nothing new after so many minutes; nothing is promised
+  --plan         only says which scripts would be run: all of a length, drawn, or chosen";
 
 /// States that every change is worth.
 const PROMISED_CI: u64 = 10_000_000;
@@ -22,16 +24,21 @@ const PROMISED_FULL: u64 = 100_000_000;
 pub(crate) struct Arguments {
     pub(crate) size: Size,
     pub(crate) families: Vec<&'static Family>,
+    pub(crate) minutes: Option<u64>,
+    pub(crate) only_plan: bool,
     limited: bool,
 }
 
 impl Arguments {
     pub(crate) fn parse(mut given: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut scope, mut seed, mut states, mut chosen) = (Scope::Ci, 0, None, Vec::new());
+        let (mut minutes, mut only_plan) = (None, false);
         while let Some(argument) = given.next() {
             let mut value = || given.next().ok_or(format!("{argument} needs a value"));
             match argument.as_str() {
                 "--full" => scope = Scope::Full,
+                "--plan" => only_plan = true,
+                "--minutes" => minutes = Some(number(&value()?)?),
                 "--test" => scope = Scope::Test,
                 "--seed" => seed = number(&value()?)?,
                 "--states" => states = Some(number(&value()?)?),
@@ -42,12 +49,12 @@ impl Arguments {
                 _ => return Err(format!("what is {argument:?}?")),
             }
         }
-        let limited = states.is_some() || !chosen.is_empty();
+        let limited = states.is_some() || minutes.is_some() || !chosen.is_empty();
         if chosen.is_empty() {
             chosen.extend(families());
         }
         let size = Size::new(scope).with_seed(seed).with_states_max(states.unwrap_or(u64::MAX));
-        Ok(Self { size, families: chosen, limited })
+        Ok(Self { size, families: chosen, minutes, only_plan, limited })
     }
 
     /// Fewer states than this are a failure.

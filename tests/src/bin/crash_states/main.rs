@@ -9,6 +9,7 @@
 )]
 
 mod arguments;
+mod plan;
 mod run;
 mod table;
 
@@ -24,6 +25,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if arguments.only_plan {
+        print!("{}", plan::Plan::whole(&arguments));
+        return ExitCode::SUCCESS;
+    }
     let report = run::run(&arguments);
     print!("{}", table::Table::new(&arguments, &report));
     if report.broken.is_none() && report.distinct() >= arguments.promised() {

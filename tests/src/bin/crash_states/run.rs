@@ -2,6 +2,7 @@
 //!
 //! Must never lose a violation, whichever thread met it.
 
+use std::collections::VecDeque;
 use std::num::NonZero;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -40,31 +41,55 @@ impl Report {
 
 struct Work<'a> {
     arguments: &'a Arguments,
-    /// Index of the family whose cases are being handed out, and those that are left.
-    current: usize,
-    cases: Option<Cases>,
+    /// Families and their cases that are left; the first is next.
+    queue: VecDeque<(usize, Option<Cases>)>,
+    end: Option<Instant>,
     rows: Vec<Row>,
     broken: Option<(&'static Family, Box<Broken>)>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    fn new(arguments: &'a Arguments) -> Self {
+        let row = |family: &&'static Family| Row {
+            family,
+            cases: 0,
+            sum: Statistics::default(),
+            busy: Duration::ZERO,
+        };
+        let rows: Vec<_> = arguments.families.iter().map(row).collect();
+        let queue = (0..rows.len()).map(|number| (number, None)).collect();
+        let end =
+            arguments.minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
+        Self { arguments, queue, end, rows, broken: None }
+    }
+
     /// The next case, the number of its family, and how many states it may look at.
     fn next(&mut self) -> Option<(usize, Case, u64)> {
         if self.broken.is_some() {
             return None;
         }
-        loop {
-            let family = self.arguments.families.get(self.current)?;
-            let size = &self.arguments.size;
-            let cases = self.cases.get_or_insert_with(|| family.cases(size));
-            let left = size.states_max().saturating_sub(self.rows[self.current].sum.distinct);
-            if let Some(case) = cases.next().filter(|_| left > 0) {
-                return Some((self.current, case, left));
+        let size = &self.arguments.size;
+        let is_late = self.end.is_some_and(|end| Instant::now() > end);
+        while let Some((number, cases)) = self.queue.pop_front() {
+            let row = &mut self.rows[number];
+            let mut cases = cases.unwrap_or_else(|| row.family.cases(size));
+            let left = size.states_max().saturating_sub(row.sum.distinct);
+            match cases.next() {
+                None => eprintln!("{}: {} states", row.family.name, row.sum.distinct),
+                Some(_) if left == 0 || is_late => row.sum.cut_short = true,
+                Some(case) => {
+                    // What a family has seen takes memory: one after the other, if there is time for all.
+                    let rest = (number, Some(cases));
+                    if self.end.is_some() {
+                        self.queue.push_back(rest);
+                    } else {
+                        self.queue.push_front(rest);
+                    }
+                    return Some((number, case, left));
+                }
             }
-            self.rows[self.current].sum.cut_short |= left == 0;
-            self.cases = None;
-            self.current += 1;
         }
+        None
     }
 }
 
@@ -98,14 +123,7 @@ fn labour(work: &Mutex<Work<'_>>) {
 /// Runs what was asked for; stops handing out work at the first violation.
 pub(crate) fn run(arguments: &Arguments) -> Report {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let row = |family: &&'static Family| Row {
-        family,
-        cases: 0,
-        sum: Statistics::default(),
-        busy: Duration::ZERO,
-    };
-    let rows = arguments.families.iter().map(row).collect();
-    let work = Mutex::new(Work { arguments, current: 0, cases: None, rows, broken: None });
+    let work = Mutex::new(Work::new(arguments));
     let start = Instant::now();
     thread::scope(|scope| {
         for _ in 0..threads {

@@ -7,6 +7,7 @@ use std::fmt;
 use durability_testkit::simulated::Statistics;
 
 use crate::arguments::Arguments;
+use crate::plan::Plan;
 use crate::run::{Report, Row};
 
 /// How deep the columns go.
@@ -112,7 +113,8 @@ impl fmt::Display for Table<'_> {
         let broken = u64::from(report.broken.is_some());
         Self::line(f, ("sum", ""), (cases, &total), (busy, broken))?;
         debug_assert!(total.by_depth.len() <= DEPTHS);
-        writeln!(f, "\n{EXPLANATION}")?;
+        writeln!(f, "\n{EXPLANATION}\n\nWhich scripts (--plan tells in which settings):")?;
+        write!(f, "{}", Plan::short(self.arguments))?;
         let (took, promised) = (report.took.as_secs_f64(), self.arguments.promised());
         let short = total.distinct < promised;
         if let Some((family, broken)) = &report.broken {
@@ -136,5 +138,6 @@ impl fmt::Display for Table<'_> {
 const EXPLANATION: &str = "\
 Each distinct state is a disk that a crash can leave, with what the program had been promised by then; it was recovered from and judged. Two are
 the same if all names and bytes, cached and durable, and all that was issued, acknowledged and shown are; what several scripts of one setup
-have in common counts once. It counts under the fewest crashes after which its script met it first. Points: moments of lives at which every combination
-of surviving pieces was tried; with junk in single units only; of which a sample was tried.";
+have in common counts once; what two settings or a tier 5 family and a tier 4 family have in common counts for each. It counts under the fewest crashes after which its script met it first. Points: moments of lives at which every combination
+of surviving pieces was tried; with junk in single units only; of which a sample was tried. All scripts of a length are those whose every step can do
+something that the script without it does not do (`Step::follows` says which cannot); every shorter script is the beginning of one of them.";

@@ -1,16 +1,16 @@
 //! Which scripts are run in which setups on which disks.
 //!
-//! Must never cut a list short without the name of what was cut: exhaustive to a length, or so many drawn beyond it.
+//! Must never cut a list short without saying so: exhaustive to a length, or so many drawn beyond it.
 
 use durability_core::walog::FlushPolicy;
 
 use crate::simulated::{Bounds, DiskOptions, FaultKind, LogModel, PrefixOracle};
 
-use super::super::case::{Case, Group};
+use super::super::case::Group;
 use super::super::disks::{self, survivors};
-use super::super::family::Cases;
-use super::super::scripts::{sample, scripts};
+use super::super::scripts::{Amount, Scripts};
 use super::super::size::Size;
+use super::super::stage::Stage;
 use super::log::Tag;
 use super::setup::{Reading, Setup, Start};
 use super::{Do, WalWorkload};
@@ -18,33 +18,14 @@ use super::{Do, WalWorkload};
 /// What every later life does, unless told otherwise.
 const LATER: &[Do] = &[Do::Append, Do::Sync];
 
-/// Cases that share their setup, their disk, their bounds, and what they have seen.
-///
-/// With deeper bounds, the same group must come later: it looks again, and counts nothing twice.
-fn cases(
-    group: &Group,
-    scripts: Vec<Vec<Do>>,
-    later: &'static [Do],
-    setup: Setup,
-    bounds: Bounds,
-    faults: bool,
-) -> Cases {
-    let group = group.clone();
-    Box::new(scripts.into_iter().map(move |script| {
-        let workload = WalWorkload { script, later: later.to_vec(), setup, faults, full: false };
-        let oracle = PrefixOracle::<LogModel<Tag>>::new();
-        Case::new(workload, oracle, bounds.clone(), &group)
-    }))
-}
-
 /// Longer scripts, in which segments fill up and go.
-fn long_scripts() -> Vec<Vec<Do>> {
+const CHOSEN: &[&[Do]] = {
     use Do::{
         Age, Append, Batch, Close, Flush, Sync, TruncatePrefix, TruncateSuffix, TruncateToEmpty,
         TruncateToFirst,
     };
-    [
-        &[Batch, Batch, TruncatePrefix][..],
+    &[
+        &[Batch, Batch, TruncatePrefix],
         &[Batch, Batch, Batch, TruncatePrefix],
         &[Batch, Sync, Batch, TruncatePrefix, Append],
         &[Batch, Batch, TruncateSuffix, Append, Sync],
@@ -60,44 +41,53 @@ fn long_scripts() -> Vec<Vec<Do>> {
         &[Append, Close, Append, Close, TruncateSuffix, Close, Batch, Sync],
         &[Append, Age, Append, Age, Batch, TruncatePrefix, Append, Sync],
     ]
-    .map(<[Do]>::to_vec)
-    .into()
+};
+
+/// A setup, what later lives do, and whether the workload must expect faults or a full disk.
+#[derive(Debug, Clone, Copy)]
+struct Setting {
+    setup: Setup,
+    later: &'static [Do],
+    faults: bool,
+    full: bool,
 }
 
-fn all(length: u32) -> Vec<Vec<Do>> {
-    scripts(length)
+impl Setting {
+    const fn of(setup: Setup) -> Self {
+        Self { setup, later: LATER, faults: false, full: false }
+    }
 }
 
-fn drawn(length: u32, count: usize, size: &Size) -> Vec<Vec<Do>> {
-    sample(scripts(length), count, size.seed())
+fn stage(
+    group: &Group,
+    on: &str,
+    setting: Setting,
+    bounds: &Bounds,
+    scripts: Scripts<Do>,
+) -> Stage {
+    let Setting { setup, later, faults, full } = setting;
+    let name = format!("{setup}, {on}, {} steps later", later.len());
+    Stage::new(group, name, bounds, scripts, move |script| {
+        let workload = WalWorkload { script, later: later.to_vec(), setup, faults, full };
+        (workload, PrefixOracle::<LogModel<Tag>>::new())
+    })
 }
 
 /// On a plain disk: every script to a length under one crash, two and three.
-pub(in super::super) fn crashes(size: &Size) -> Cases {
-    let plain = disks::plain();
-    let one = Bounds::new(plain).with_survivors(survivors(128, 16));
-    let two = Bounds::new(plain).with_depth(2).with_survivors(survivors(64, 12));
-    let three = Bounds::new(plain).with_depth(3).with_survivors(survivors(16, 4));
-    let same = Group::new();
-    let deep = |scripts, bounds| cases(&same, scripts, LATER, Setup::PLAIN, bounds, false);
-    let shallow = match size.pick(0, 1, 2) {
-        0 => [all(2), long_scripts()].concat(),
-        1 => [all(6), long_scripts()].concat(),
-        _ => [all(6), drawn(7, 200_000, size), long_scripts()].concat(),
+pub(in super::super) fn crashes(size: &Size) -> Vec<Stage> {
+    const DEEPER: Amount = Amount::all(3).and_drawn(&[(4, 100)]);
+    let one = Bounds::new(disks::plain()).with_survivors(survivors(128, 16));
+    let two = one.clone().with_depth(2).with_survivors(survivors(64, 12));
+    let three = one.clone().with_depth(3).with_survivors(survivors(16, 4));
+    let longer = Amount::all(6).and_drawn(&[(7, 500_000)]).and_chosen();
+    let shallow = [Amount::all(2).and_chosen(), Amount::all(6).and_chosen(), longer];
+    let second = [Amount::all(1), Amount::all(4), Amount::all(5).and_chosen()];
+    let third = [Amount::NONE, Amount::all(2), DEEPER];
+    let (group, setting) = (Group::new(), Setting::of(Setup::PLAIN));
+    let on_plain = |bounds, amounts| {
+        stage(&group, "a plain disk", setting, bounds, size.scripts(amounts, CHOSEN))
     };
-    let second = match size.pick(0, 1, 2) {
-        0 => all(1),
-        1 => all(4),
-        _ => [all(5), long_scripts()].concat(),
-    };
-    let third = match size.pick(0, 1, 2) {
-        0 => Vec::new(),
-        1 => all(2),
-        _ => [all(3), drawn(4, 100, size)].concat(),
-    };
-    let (shallow, second) = (deep(shallow, one), deep(second, two));
-    let third = deep(third, three);
-    Box::new(shallow.chain(second).chain(third))
+    vec![on_plain(&one, shallow), on_plain(&two, second), on_plain(&three, third)]
 }
 
 /// Setups other than the plain one.
@@ -138,101 +128,97 @@ const OTHER_LATER: [&[Do]; 4] = [
     &[Do::TruncatePrefix, Do::Append, Do::TruncateToEmpty, Do::Batch],
 ];
 
-/// With other options, and with other things done after a crash.
-pub(in super::super) fn options(size: &Size) -> Cases {
-    let plain = disks::plain();
-    let one = Bounds::new(plain).with_survivors(survivors(64, 12));
+/// One crash in short scripts, two in shorter ones.
+fn both(on: &str, setting: Setting, disk: DiskOptions, size: &Size) -> [Stage; 2] {
+    let one = Bounds::new(disk).with_survivors(survivors(64, 12));
     let two = one.clone().with_depth(2).with_survivors(survivors(32, 6));
-    let (short, deep) = (size.pick(2, 4, 5), size.pick(0, 2, 3));
-    let more = if size.pick(false, true, true) { long_scripts() } else { Vec::new() };
-    let mut groups: Vec<Cases> = Vec::new();
-    for setup in setups() {
-        let scripts = [all(short), long_scripts()].concat();
-        let same = Group::new();
-        groups.push(cases(&same, scripts, LATER, setup, one.clone(), false));
-        let scripts = [all(deep), drawn(deep + 1, 3, size)].concat();
-        groups.push(cases(&same, scripts, LATER, setup, two.clone(), false));
-    }
-    for later in OTHER_LATER {
-        let scripts = [all(deep), drawn(deep + 1, 4, size), more.clone()].concat();
-        groups.push(cases(&Group::new(), scripts, later, Setup::PLAIN, two.clone(), false));
-    }
-    Box::new(groups.into_iter().flatten())
+    let short = [Amount::all(1), Amount::all(4), Amount::all(5)].map(Amount::and_chosen);
+    let deep = [
+        Amount::NONE.and_drawn(&[(1, 2)]),
+        Amount::all(2).and_drawn(&[(3, 20)]),
+        Amount::all(3).and_drawn(&[(4, 300)]),
+    ];
+    let group = Group::new();
+    [(one, short), (two, deep)]
+        .map(|(bounds, amounts)| stage(&group, on, setting, &bounds, size.scripts(amounts, CHOSEN)))
 }
 
-/// Disks of every kind, and the setups that go with them.
-fn kinds_of_disks() -> Vec<(DiskOptions, Setup)> {
-    let plain = Setup::PLAIN;
-    let reserving = Setup { name: "preallocated", preallocate: true, ..plain };
-    let mut all = vec![
-        (disks::reserving(), reserving),
-        (disks::flash(), plain),
-        (disks::flash().without_junk(), plain),
-        (disks::recycling(), plain),
-        (disks::recycling().with_reserve(), reserving),
+/// With other options, and with other things done after a crash.
+pub(in super::super) fn options(size: &Size) -> Vec<Stage> {
+    let plain = disks::plain();
+    let mut stages = Vec::new();
+    for setup in setups() {
+        stages.extend(both("a plain disk", Setting::of(setup), plain, size));
+    }
+    let two = Bounds::new(plain).with_depth(2).with_survivors(survivors(32, 6));
+    let amounts = [
+        Amount::NONE.and_drawn(&[(1, 2)]),
+        Amount::all(2).and_drawn(&[(3, 20)]).and_chosen(),
+        Amount::all(3).and_drawn(&[(4, 100)]).and_chosen(),
     ];
-    all.extend(disks::others().map(|disk| (disk, plain)));
-    all
+    for later in OTHER_LATER {
+        let setting = Setting { later, ..Setting::of(Setup::PLAIN) };
+        let scripts = size.scripts(amounts, CHOSEN);
+        stages.push(stage(&Group::new(), "a plain disk", setting, &two, scripts));
+    }
+    stages
 }
 
 /// On every other kind of disk.
-pub(in super::super) fn backends(size: &Size) -> Cases {
-    let (short, deep) = (size.pick(1, 4, 5), size.pick(0, 2, 3));
-    let mut groups: Vec<Cases> = Vec::new();
-    for (disk, setup) in kinds_of_disks() {
-        let one = Bounds::new(disk).with_survivors(survivors(64, 12));
-        let two = one.clone().with_depth(2).with_survivors(survivors(32, 6));
-        let scripts = [all(short), long_scripts()].concat();
-        let same = Group::new();
-        groups.push(cases(&same, scripts, LATER, setup, one, false));
-        let scripts = [all(deep), drawn(deep + 1, 4, size)].concat();
-        groups.push(cases(&same, scripts, LATER, setup, two, false));
+pub(in super::super) fn backends(size: &Size) -> Vec<Stage> {
+    let mut stages = Vec::new();
+    for (name, disk) in disks::all() {
+        stages.extend(both(name, Setting::of(Setup::PLAIN), disk, size));
     }
-    Box::new(groups.into_iter().flatten())
+    let preallocated = Setup { name: "preallocated", preallocate: true, ..Setup::PLAIN };
+    for (name, disk) in disks::reserving() {
+        stages.extend(both(name, Setting::of(preallocated), disk, size));
+    }
+    // Torn at any byte: too many combinations for all, so only samples, and short scripts.
+    let bytes = Bounds::new(disks::plain().with_tear_unit(1)).with_depth(2);
+    let bytes = bytes.with_survivors(survivors(1, size.pick(4, 24, 64)));
+    let amounts = [Amount::NONE, Amount::all(2), Amount::all(3)];
+    let (setting, scripts) = (Setting::of(Setup::PLAIN), size.scripts(amounts, CHOSEN));
+    stages.push(stage(&Group::new(), "torn at any byte", setting, &bytes, scripts));
+    stages
 }
 
 /// Every fault at every operation, of the first life and of the recovery, then a crash.
-pub(in super::super) fn faults(size: &Size) -> Cases {
-    let plain = disks::plain();
-    let one = Bounds::new(plain).with_faults(&FaultKind::ALL).with_survivors(survivors(16, 4));
-    let later = one.clone().with_depth(2).with_fault_lives(2).with_survivors(survivors(8, 2));
-    let first = match size.pick(0, 1, 2) {
-        0 => [all(2), long_scripts()].concat(),
-        1 => [all(4), long_scripts()].concat(),
-        _ => [all(5), long_scripts()].concat(),
-    };
-    let inside = match size.pick(0, 1, 2) {
-        0 => drawn(1, 1, size),
-        1 => [all(2), drawn(3, 20, size)].concat(),
-        _ => [all(3), drawn(4, 100, size)].concat(),
-    };
-    let marked = Setup { name: "mark after sync", mark: true, ..Setup::PLAIN };
+pub(in super::super) fn faults(size: &Size) -> Vec<Stage> {
+    let plain = Bounds::new(disks::plain()).with_faults(&FaultKind::ALL);
+    let plain = plain.with_survivors(survivors(16, 4));
+    let inside = plain.clone().with_depth(2).with_fault_lives(2).with_survivors(survivors(8, 2));
     let flash = Bounds::new(disks::flash()).with_faults(&FaultKind::ALL);
     let flash = flash.with_survivors(survivors(16, 4));
-    let (marks, same) = (drawn(size.pick(1, 2, 3), 60, size), Group::new());
-    Box::new(
-        cases(&same, first, LATER, Setup::PLAIN, one.clone(), true)
-            .chain(cases(&same, inside, LATER, Setup::PLAIN, later, true))
-            .chain(cases(&Group::new(), marks.clone(), LATER, marked, one, true))
-            .chain(cases(&Group::new(), marks, LATER, Setup::PLAIN, flash, true)),
-    )
+    let long = [Amount::all(2), Amount::all(4), Amount::all(5)].map(Amount::and_chosen);
+    let deep = [
+        Amount::NONE.and_drawn(&[(1, 1)]),
+        Amount::all(2).and_drawn(&[(3, 20)]),
+        Amount::all(3).and_drawn(&[(4, 100)]),
+    ];
+    let short = [Amount::all(1), Amount::all(3), Amount::all(4)];
+    let setting = |setup| Setting { faults: true, ..Setting::of(setup) };
+    let marked = Setup { name: "mark after sync", mark: true, ..Setup::PLAIN };
+    let (group, on) = (Group::new(), "a plain disk");
+    let of = |amounts| size.scripts(amounts, CHOSEN);
+    vec![
+        stage(&group, on, setting(Setup::PLAIN), &plain, of(long)),
+        stage(&group, on, setting(Setup::PLAIN), &inside, of(deep)),
+        stage(&Group::new(), on, setting(marked), &plain, of(short)),
+        stage(&Group::new(), "flash", setting(Setup::PLAIN), &flash, of(short)),
+    ]
 }
 
 /// On a disk that is full from some byte on, whichever.
-pub(in super::super) fn full(size: &Size) -> Cases {
-    let step = size.pick(40, 8, 4);
-    let scripts = [all(size.pick(1, 2, 3)), long_scripts()].concat();
-    let limits = (16..640).step_by(step);
-    Box::new(limits.flat_map(move |bytes| {
-        let disk = disks::plain().with_bytes_max(bytes);
-        let bounds = Bounds::new(disk).with_survivors(survivors(16, 4));
-        let group = Group::new();
-        let setup = Setup { name: "full disk", ..Setup::PLAIN };
-        let cases = scripts.clone().into_iter().map(move |script| {
-            let later = LATER.to_vec();
-            let workload = WalWorkload { script, later, setup, faults: false, full: true };
-            Case::new(workload, PrefixOracle::<LogModel<Tag>>::new(), bounds.clone(), &group)
-        });
-        cases.collect::<Vec<_>>()
-    }))
+pub(in super::super) fn full(size: &Size) -> Vec<Stage> {
+    let limits = (16..640).step_by(size.pick(40, 8, 4));
+    let amounts = [Amount::all(1), Amount::all(3), Amount::all(4)].map(Amount::and_chosen);
+    let setting = Setting { full: true, ..Setting::of(Setup::PLAIN) };
+    let stages = limits.map(|bytes| {
+        let bounds = Bounds::new(disks::plain().with_bytes_max(bytes));
+        let bounds = bounds.with_survivors(survivors(16, 4));
+        let on = format!("a disk of {bytes} bytes");
+        stage(&Group::new(), &on, setting, &bounds, size.scripts(amounts, CHOSEN))
+    });
+    stages.collect()
 }

@@ -2,22 +2,22 @@
 //!
 //! Must never acknowledge to the journal what the log did not acknowledge.
 
+mod cases;
+
 use durability_core::recordlog::{RecordLogOptions, RecordLogReader, RecordLogWriter};
 use durability_core::storage::{Directory as _, Name, NameError};
 use durability_core::{EntryId, Error, ReadMode};
 
 use crate::simulated::{
-    Bounds, DiskOptions, Ended, FaultKind, JournalOf, LogModel, LogOperation, LogSeen,
-    PrefixOracle, SimulatedDisk, SimulatedError, Violation, Workload, shorter,
+    Ended, JournalOf, LogOperation, LogSeen, SimulatedDisk, SimulatedError, Violation, Workload,
+    shorter,
 };
 
-use super::case::{Case, Group};
-use super::disks::{self, survivors};
-use super::family::Cases;
 use super::foreign;
 use super::laws::{Failed, hold};
-use super::scripts::{Step, sample, scripts, words};
-use super::size::Size;
+use super::scripts::{Step, words};
+
+pub(super) use cases::{crashes, faults};
 
 /// Life, and number within it.
 type Tag = u32;
@@ -257,84 +257,4 @@ impl Workload for RecordLogWorkload {
         all.extend(later.map(|later| Self { later, ..self.clone() }));
         all
     }
-}
-
-fn cases(group: &Group, scripts: Vec<Vec<Do>>, mark: bool, bounds: Bounds, faults: bool) -> Cases {
-    let group = group.clone();
-    Box::new(scripts.into_iter().map(move |script| {
-        let workload = RecordLogWorkload { script, later: LATER.to_vec(), mark, faults };
-        Case::new(workload, PrefixOracle::<LogModel<Tag>>::new(), bounds.clone(), &group)
-    }))
-}
-
-/// What every later life does.
-const LATER: &[Do] = &[Do::Append, Do::Sync];
-
-/// Scripts that were worth a run.
-fn long_scripts() -> Vec<Vec<Do>> {
-    use Do::{Append, Close, Flush, Large, Sync};
-    [
-        &[Large, Sync, Append, Flush, Append, Sync, Large][..],
-        &[Append, Sync, Large, Close, Append, Close, Large, Flush],
-    ]
-    .map(<[Do]>::to_vec)
-    .into()
-}
-
-/// Every script to a length under one crash, two, three, and tears at any byte; on every disk.
-pub(super) fn crashes(size: &Size) -> Cases {
-    let plain = DiskOptions::new().with_tear_unit(16);
-    let one = Bounds::new(plain).with_survivors(survivors(128, 16));
-    let two = one.clone().with_depth(2).with_survivors(survivors(64, 8));
-    let three = one.clone().with_depth(3).with_survivors(survivors(16, 4));
-    let bytes = Bounds::new(plain.with_tear_unit(1).without_junk());
-    let bytes = bytes.with_depth(2).with_survivors(survivors(1, size.pick(8, 40, 100)));
-    let drawn = |length, count| sample(scripts(length), count, size.seed());
-    let first = match size.pick(0, 1, 2) {
-        0 => [scripts(3), long_scripts()].concat(),
-        1 => [scripts(6), long_scripts()].concat(),
-        _ => [scripts(7), drawn(8, 10_000), long_scripts()].concat(),
-    };
-    let second = match size.pick(0, 1, 2) {
-        0 => scripts(2),
-        1 => scripts(4),
-        _ => [scripts(5), long_scripts()].concat(),
-    };
-    let third =
-        if size.pick(true, false, false) { Vec::new() } else { scripts(size.pick(0, 2, 3)) };
-    let torn = scripts(size.pick(1, 2, 2));
-    let mut groups: Vec<Cases> = Vec::new();
-    for mark in [false, true] {
-        let same = Group::new();
-        groups.push(cases(&same, first.clone(), mark, one.clone(), false));
-        groups.push(cases(&same, second.clone(), mark, two.clone(), false));
-        groups.push(cases(&same, third.clone(), mark, three.clone(), false));
-        groups.push(cases(&Group::new(), torn.clone(), mark, bytes.clone(), false));
-    }
-    let (short, deep) = (size.pick(1, 4, 5), size.pick(0, 2, 3));
-    // Without reopening, a record log with records in it cannot be resumed, and says so.
-    let resumable = disks::others().into_iter().filter(|disk| disk.capabilities().reopen());
-    for disk in resumable {
-        let one = Bounds::new(disk).with_survivors(survivors(64, 8));
-        let two = one.clone().with_depth(2).with_survivors(survivors(32, 6));
-        let same = Group::new();
-        groups.push(cases(&same, [scripts(short), long_scripts()].concat(), true, one, false));
-        groups.push(cases(&same, scripts(deep), true, two, false));
-    }
-    Box::new(groups.into_iter().flatten())
-}
-
-/// Every fault at every operation, of the first life and of the recovery, then a crash.
-pub(super) fn faults(size: &Size) -> Cases {
-    let disk = DiskOptions::new().with_tear_unit(16);
-    let one = Bounds::new(disk).with_faults(&FaultKind::ALL).with_survivors(survivors(32, 6));
-    let later = one.clone().with_depth(2).with_fault_lives(2).with_survivors(survivors(8, 2));
-    let first = [scripts(size.pick(2, 4, 5)), long_scripts()].concat();
-    let inside = scripts(size.pick(1, 2, 3));
-    let both = [false, true].into_iter().flat_map(move |mark| {
-        let same = Group::new();
-        let first = cases(&same, first.clone(), mark, one.clone(), true);
-        first.chain(cases(&same, inside.clone(), mark, later.clone(), true))
-    });
-    Box::new(both)
 }

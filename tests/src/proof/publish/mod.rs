@@ -3,6 +3,10 @@
 //!
 //! Must never acknowledge to the journal what log or publisher did not acknowledge.
 
+mod cases;
+
+use core::fmt;
+
 use durability_core::checkpoint::{CheckpointOptions, CheckpointReader, CheckpointStore};
 use durability_core::publish::{CheckpointPublisher, PublishOptions};
 use durability_core::recover::{
@@ -12,18 +16,13 @@ use durability_core::storage::{Directory, Folder};
 use durability_core::walog::{WalOptions, WalWriter};
 use durability_core::{EntryId, Error};
 
-use crate::simulated::{
-    Bounds, DiskOptions, Ended, FaultKind, JournalOf, Model, PrefixOracle, SimulatedDisk, Workload,
-    shorter,
-};
+use crate::simulated::{Ended, JournalOf, Model, SimulatedDisk, Workload, shorter};
 
-use super::case::{Case, Group};
-use super::disks::{self, survivors};
-use super::family::Cases;
 use super::foreign;
 use super::laws::{Failed, hold};
-use super::scripts::{Step, sample, scripts, words};
-use super::size::Size;
+use super::scripts::{Step, words};
+
+pub(super) use cases::{crashes, faults};
 
 /// Life, and number within it.
 type Tag = u32;
@@ -96,6 +95,19 @@ pub struct Setup {
     pub mark: bool,
     /// Whether states are read as streams.
     pub streamed: bool,
+}
+
+impl fmt::Display for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { prune, keep, mark, streamed } = *self;
+        write!(f, "keep {keep}")?;
+        for (is, word) in [(prune, "prune"), (mark, "mark after sync"), (streamed, "streamed")] {
+            if is {
+                write!(f, ", {word}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// All entries ever appended: the state that checkpoint and log add up to.
@@ -336,7 +348,7 @@ impl Workload for PublishWorkload {
     }
 
     fn describe(&self) -> String {
-        format!("{}; later: {}; {:?}", words(&self.script), words(&self.later), self.setup)
+        format!("{}; later: {}; {}", words(&self.script), words(&self.later), self.setup)
     }
 
     fn smaller(&self) -> Vec<Self> {
@@ -346,124 +358,4 @@ impl Workload for PublishWorkload {
         all.extend(later.map(|later| Self { later, ..self.clone() }));
         all
     }
-}
-
-/// Scripts in which several segments and checkpoints go.
-fn long_scripts() -> Vec<Vec<Do>> {
-    use Do::{Append, Batch, Close, Publish, PublishOlder, Sync, TruncateLast};
-    [
-        &[Batch, Publish, Append][..],
-        &[Batch, Batch, Publish, Append, Sync],
-        &[Batch, Publish, Batch, Publish],
-        &[Append, Publish, Append, Publish, Append, Publish],
-        &[Batch, Publish, Close, Batch, Sync],
-        &[Batch, Publish, Append, TruncateLast, Append, Publish, Append, Sync],
-        &[Batch, Batch, PublishOlder, Append, PublishOlder, Append, Publish],
-    ]
-    .map(<[Do]>::to_vec)
-    .into()
-}
-
-/// What every later life does: it publishes, and the leftovers of the first must not be in its way.
-const LATER: &[Do] = &[Do::Append, Do::Publish];
-
-fn cases(
-    group: &Group,
-    scripts: Vec<Vec<Do>>,
-    later: &'static [Do],
-    setup: Setup,
-    bounds: Bounds,
-    faults: bool,
-) -> Cases {
-    let group = group.clone();
-    Box::new(scripts.into_iter().map(move |script| {
-        let workload = PublishWorkload { script, later: later.to_vec(), setup, faults };
-        Case::new(workload, PrefixOracle::<Total>::new(), bounds.clone(), &group)
-    }))
-}
-
-fn setups() -> [Setup; 5] {
-    let plain = Setup { prune: true, keep: 1, mark: false, streamed: false };
-    [
-        plain,
-        Setup { keep: 2, ..plain },
-        Setup { keep: 3, mark: true, ..plain },
-        Setup { prune: false, ..plain },
-        Setup { prune: false, keep: 2, streamed: true, ..plain },
-    ]
-}
-
-/// Every script to a length under one crash, two and three.
-pub(super) fn crashes(size: &Size) -> Cases {
-    let plain = DiskOptions::new().with_tear_unit(64);
-    let one = Bounds::new(plain).with_survivors(survivors(64, 12));
-    let two = one.clone().with_depth(2).with_survivors(survivors(16, 4));
-    let three = one.clone().with_depth(3).with_survivors(survivors(8, 2));
-    let drawn = |length, count| sample(scripts(length), count, size.seed());
-    let mut groups: Vec<Cases> = Vec::new();
-    for (number, setup) in setups().into_iter().enumerate() {
-        let first = match size.pick(0, 1, 2) {
-            0 => [scripts(if number == 0 { 3 } else { 2 }), long_scripts()].concat(),
-            1 => [scripts(4), drawn(5, 200), drawn(6, 100), long_scripts()].concat(),
-            _ => [scripts(5), drawn(6, 8_000), long_scripts()].concat(),
-        };
-        let second = match size.pick(0, 1, 2) {
-            0 => scripts(1),
-            1 => [scripts(2), drawn(3, 10), drawn(4, 10)].concat(),
-            _ => [scripts(3), drawn(4, 200)].concat(),
-        };
-        let third = match size.pick(0, 1, 2) {
-            0 => Vec::new(),
-            1 => drawn(2, 2),
-            _ => scripts(2),
-        };
-        let same = Group::new();
-        groups.push(cases(&same, first, LATER, setup, one.clone(), false));
-        groups.push(cases(&same, second, LATER, setup, two.clone(), false));
-        groups.push(cases(&same, third, LATER, setup, three.clone(), false));
-    }
-    let quiet = cases(&Group::new(), scripts(size.pick(1, 2, 3)), &[], setups()[1], two, false);
-    groups.push(quiet);
-    let flash = disks::flash().with_tear_unit(64);
-    let (short, deep) = (size.pick(1, 3, 4), size.pick(0, 1, 2));
-    for disk in [flash].into_iter().chain(disks::others()) {
-        let one = Bounds::new(disk).with_survivors(survivors(32, 8));
-        let two = one.clone().with_depth(2).with_survivors(survivors(16, 4));
-        let setup = setups()[1];
-        let same = Group::new();
-        groups.push(cases(
-            &same,
-            [scripts(short), long_scripts()].concat(),
-            LATER,
-            setup,
-            one,
-            false,
-        ));
-        groups.push(cases(&same, scripts(deep), LATER, setup, two, false));
-    }
-    Box::new(groups.into_iter().flatten())
-}
-
-/// Every fault at every operation, of the first life and of the recovery, then a crash.
-pub(super) fn faults(size: &Size) -> Cases {
-    let plain = DiskOptions::new().with_tear_unit(64);
-    let one = Bounds::new(plain).with_faults(&FaultKind::ALL).with_survivors(survivors(16, 4));
-    let later = one.clone().with_depth(2).with_fault_lives(2).with_survivors(survivors(6, 2));
-    let drawn = |length, count| sample(scripts(length), count, size.seed());
-    let first = match size.pick(0, 1, 2) {
-        0 => [scripts(1), long_scripts()].concat(),
-        1 => [scripts(3), drawn(4, 60), long_scripts()].concat(),
-        _ => [scripts(4), long_scripts()].concat(),
-    };
-    let inside = match size.pick(0, 1, 2) {
-        0 => drawn(1, 1),
-        1 => [scripts(1), drawn(2, 4)].concat(),
-        _ => scripts(2),
-    };
-    let some = setups().into_iter().take(2).flat_map(move |setup| {
-        let same = Group::new();
-        let first = cases(&same, first.clone(), LATER, setup, one.clone(), true);
-        first.chain(cases(&same, inside.clone(), LATER, setup, later.clone(), true))
-    });
-    Box::new(some)
 }
