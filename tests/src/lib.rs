@@ -16,3 +16,4 @@ pub mod faults;
 pub mod interleaved;
 mod shared;
 pub mod simulated;
+pub mod traced;

@@ -139,7 +139,7 @@ pub fn explore<W: Workload>(
         path: Path { limits: bounds.limits, ..Path::default() },
     };
     let mut journal = Journal::new();
-    match walk.lives(&Medium::new(), &mut journal, bounds.depth, false) {
+    match walk.lives(&bounds.start(), &mut journal, bounds.depth, false) {
         Ok(()) => Ok(walk.statistics),
         Err(violation) => {
             let story = replay::story(workload, oracle, bounds, &walk.path);

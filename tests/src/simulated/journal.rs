@@ -50,7 +50,19 @@ pub struct Journal<O, S> {
     disk: Option<SimulatedDisk>,
 }
 
+impl<O, S> Default for Journal<O, S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<O: Hash, S: Hash> Journal<O, S> {
+    /// Writes down an event of any kind.
+    pub fn tell(&mut self, event: Event<O, S>) {
+        let count = u64::from(matches!(event, Event::Issued(_)));
+        self.push(event, count);
+    }
+
     /// Writes down that an operation is about to be asked for, and returns its number.
     pub fn issue(&mut self, operation: O) -> u64 {
         self.push(Event::Issued(operation), 1);
@@ -83,7 +95,8 @@ impl<O: Hash, S: Hash> Journal<O, S> {
 }
 
 impl<O, S> Journal<O, S> {
-    pub(super) const fn new() -> Self {
+    /// A journal that nothing was written to: to judge what was not explored here, such as the runs of a real program.
+    pub const fn new() -> Self {
         Self { entries: Vec::new(), life: 0, disk: None }
     }
 

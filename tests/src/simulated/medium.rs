@@ -4,7 +4,7 @@
 
 use alloc::sync::Arc;
 
-use durability_core::storage::{Folder, Name};
+use durability_core::storage::Name;
 
 use super::inode::Inode;
 use super::names::{FOLDER, Ino, NameChange, NameId, Names, Namespace, ROOT, Table, lookup};
@@ -46,7 +46,7 @@ impl Medium {
         Self { names, inodes, sequence: self.sequence, version: 0, nonce: self.nonce }
     }
 
-    fn tick(&mut self) -> u64 {
+    pub(super) fn tick(&mut self) -> u64 {
         self.sequence += 1;
         self.version += 1;
         self.sequence
@@ -57,7 +57,11 @@ impl Medium {
     }
 
     pub(super) fn find(&self, name: Name<'_>) -> Found {
-        let found = self.names.table.find(name.as_str());
+        self.find_path(name.as_str())
+    }
+
+    pub(super) fn find_path(&self, path: &str) -> Found {
+        let found = self.names.table.find(path);
         match found.and_then(|id| lookup(&self.names.cached, id)) {
             None => Found::Absent,
             Some(FOLDER) => Found::Folder,
@@ -78,7 +82,7 @@ impl Medium {
         &self.inodes[ino as usize]
     }
 
-    fn inode_mut(&mut self, ino: Ino) -> &mut Inode {
+    pub(super) fn inode_mut(&mut self, ino: Ino) -> &mut Inode {
         Arc::make_mut(&mut self.inodes[ino as usize])
     }
 
@@ -129,7 +133,7 @@ impl Medium {
         }
     }
 
-    fn change(&mut self, old: Option<NameId>, new: NameId, ino: Option<Ino>) {
+    pub(super) fn change(&mut self, old: Option<NameId>, new: NameId, ino: Option<Ino>) {
         let sequence = self.tick();
         self.names.change(NameChange { sequence, old, new: Some((new, ino)) });
     }
@@ -167,7 +171,7 @@ impl Medium {
         }
     }
 
-    pub(super) fn sync_dir(&mut self, folder: Folder<'_>, upwards: bool) {
+    pub(super) fn sync_dir(&mut self, folder: &str, upwards: bool) {
         if !self.names.pending.is_empty() {
             self.version += 1;
             self.names.sync(folder, upwards);

@@ -23,6 +23,7 @@ mod oplog;
 mod options;
 mod path;
 mod pieces;
+mod raw;
 mod replay;
 mod state;
 mod story;
@@ -39,6 +40,7 @@ pub use model::{LogModel, LogOperation, LogSeen, Model, Oracle, PrefixOracle, Vi
 pub use oplog::{Operation, OperationKind};
 pub use options::DiskOptions;
 pub use path::BadReplay;
+pub use raw::{RawDisk, RawFile};
 pub use replay::{ReplayError, replay};
 pub use story::Survived;
 pub use survivors::{Coverage, CrashStates, Snapshot, SurvivorLimits};

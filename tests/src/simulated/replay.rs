@@ -7,7 +7,6 @@ use core::fmt::Write;
 use super::bounds::{Bounds, Statistics};
 use super::explore::{Failure, JournalOf, Workload, live};
 use super::journal::Journal;
-use super::medium::Medium;
 use super::model::{Oracle, Violation};
 use super::path::{BadReplay, Left, Path};
 use super::state::Recording;
@@ -77,7 +76,7 @@ fn walk<W: Workload>(
     path: &Path,
 ) -> (String, End) {
     let mut journal: JournalOf<W> = Journal::new();
-    let (mut medium, mut text) = (Medium::new(), String::new());
+    let (mut medium, mut text) = (bounds.start(), String::new());
     for (life, step) in path.steps.iter().enumerate() {
         let mark = journal.len();
         let disk = SimulatedDisk::with(medium, bounds.disk, Recording::Everything);
