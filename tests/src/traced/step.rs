@@ -153,6 +153,14 @@ impl Trace {
         less
     }
 
+    /// The beginning of the trace, up to so many steps.
+    #[must_use]
+    pub fn first(&self, steps: usize) -> Self {
+        let mut less = self.clone();
+        less.steps.truncate(steps);
+        less
+    }
+
     /// The same trace, with the contents of one file durable as soon as they are written.
     ///
     /// Kinder than the failure model, and meant for files that recovery never reads, such as lock files: what a crash leaves

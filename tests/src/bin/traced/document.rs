@@ -5,15 +5,20 @@ use durability_core::storage::{Directory, DurableDirectory, Folder, Name, ReadFi
 use durability_testkit::simulated::LogOperation;
 
 use super::outside::{Failed, Outside, Seen, Tag};
-use super::store::{Do, Kind, Store};
+use super::store::{Do, Kind, LARGE, Store};
 
 pub(crate) struct Document<'d, D> {
     dir: &'d D,
     tags: Vec<Tag>,
+    /// The tag of a rename of which the old name is still there.
+    unfinished: Option<Tag>,
 }
 
 const FILE: &str = "conf/STATE.DOC";
 const NEXT: &str = "incoming/next/NEXT.DOC";
+
+/// In the tag of the operation that takes the old name of a renamed file away.
+const GONE: Tag = 1 << 18;
 
 /// The tags, again and again, up to several sectors of the smaller sizes.
 fn content(tags: &[Tag]) -> Vec<u8> {
@@ -33,6 +38,30 @@ pub(super) fn whole<D: Directory>(dir: &D, name: Name<'_>) -> Result<Option<Vec<
         }
     }
     Ok(Some(bytes))
+}
+
+/// The tags of a document that is whole.
+fn tags_of(bytes: &[u8]) -> Result<Vec<Tag>, Failed> {
+    let count = usize::from(*bytes.first().ok_or("an empty document")?);
+    let words = bytes[1..].as_chunks::<4>().0.iter().take(count);
+    let tags: Vec<Tag> = words.map(|word| Tag::from_le_bytes(*word)).collect();
+    if bytes == content(&tags) {
+        return Ok(tags);
+    }
+    Err(format!("a mixed document: {bytes:02x?}").into())
+}
+
+/// What the tags in a document tell: that of a renamed one stands for two operations, the new name and the old one's end,
+/// unless the old name is still there.
+fn told(tags: &[Tag], unfinished: Option<Tag>) -> Vec<Tag> {
+    let mut all = Vec::new();
+    for tag in tags {
+        all.push(*tag);
+        if tag & LARGE != 0 && unfinished != Some(*tag) {
+            all.push(tag | GONE);
+        }
+    }
+    all
 }
 
 /// Makes a file of these bytes; nothing of it is durable.
@@ -57,38 +86,40 @@ impl<'d, D: Directory> Store<'d, D> for Document<'d, D> {
             dir.sync_file(name)?;
         }
         dir.sync_dir(Folder::new("conf")?)?;
-        let mut tags = Vec::new();
-        if let Some(bytes) = whole(dir, name)? {
-            let count = usize::from(*bytes.first().ok_or("an empty document")?);
-            let words = bytes[1..].as_chunks::<4>().0.iter().take(count);
-            tags.extend(words.map(|word| Tag::from_le_bytes(*word)));
-            if bytes != content(&tags) {
-                return Err(format!("a mixed document: {bytes:02x?}").into());
-            }
-        }
-        let seen = Seen { first: 1, records: tags.clone() };
-        Ok((Self { dir, tags }, seen))
+        let tags = whole(dir, name)?.map_or(Ok(Vec::new()), |bytes| tags_of(&bytes))?;
+        let next = whole(dir, Name::new(NEXT)?)?;
+        let unfinished = next.and_then(|bytes| tags_of(&bytes).ok()?.last().copied());
+        let unfinished = unfinished.filter(|tag| tags.contains(tag));
+        let seen = Seen { first: 1, records: told(&tags, unfinished) };
+        Ok((Self { dir, tags, unfinished }, seen))
     }
 
     fn step(&mut self, step: Do, outside: &mut dyn Outside) -> Result<(), Failed> {
+        let next = Name::new(NEXT)?;
+        if let Some(tag) = self.unfinished.take() {
+            outside.issue(LogOperation::Append(tag | GONE))?;
+            self.dir.remove(next)?;
+            self.dir.sync_dir(next.folder())?;
+            outside.acknowledge()?;
+        }
         let tag = outside.tag();
-        self.tags.push(tag);
         match step {
             Do::Append => {
                 outside.issue(LogOperation::Append(tag))?;
+                self.tags.push(tag);
                 self.dir.atomic_write_durable(FILE, &content(&self.tags))?;
             }
             Do::Large => {
                 // Anything may be in the other file, durable or not, when it is renamed.
+                let tag = tag | LARGE;
                 outside.issue(LogOperation::Append(tag))?;
-                self.dir.remove(Name::new(NEXT)?)?;
-                drop(make(self.dir, Name::new(NEXT)?, &content(&self.tags))?);
+                outside.issue(LogOperation::Append(tag | GONE))?;
+                self.tags.push(tag);
+                self.dir.remove(next)?;
+                drop(make(self.dir, next, &content(&self.tags))?);
                 self.dir.atomic_rename_durable(NEXT, FILE)?;
             }
-            Do::Sync => {
-                self.tags.pop();
-                return Ok(());
-            }
+            Do::Sync => return Ok(()),
             other => return Err(format!("a document cannot {other:?}").into()),
         }
         outside.acknowledge()

@@ -8,13 +8,16 @@
 )]
 
 mod document;
+mod dropped;
 mod life;
 mod log;
 mod outside;
 mod publish;
+mod reasons;
 mod scattered;
 mod scratch;
 mod store;
+mod tracing;
 mod wal;
 mod workloads;
 
@@ -38,36 +41,28 @@ fn main() -> ExitCode {
 }
 
 fn check() -> Result<(), outside::Failed> {
+    let only = std::env::var("ONLY").unwrap_or_default();
     for w in workloads::ALL {
-        let scratch = scratch::Scratch::new()?;
-        let folder = scratch.path().join("disk");
-        std::fs::create_dir(&folder)?;
-        let tracer = Tracer::new(&folder, &scratch.path().join("marks"))?;
-        let options = DiskOptions::new().with_tear_unit(32);
-        let empty = SimulatedDisk::new(options);
-        let trace = tracer.record(&life::command(w, 0, &tracer)?, &empty)?;
-        println!(
-            "{}: {} calls {} steps {} syncs",
-            w.name,
-            trace.call_count(),
-            trace.steps().len(),
-            trace.syncs().count()
-        );
-        if std::env::var_os("SHOW").is_some() {
-            for (i, s) in trace.steps().iter().enumerate() {
-                println!("  {i} {s}");
-            }
-        }
-        let trace = trace.with_contents_at_once("data/store/wal/LOCK");
-        let depth = std::env::var("DEPTH").map_or(1, |d| d.parse().unwrap());
-        let ex = std::env::var("EX").map_or(256, |d| d.parse().unwrap());
-        let limits = SurvivorLimits::new().with_exhaustive_max(ex).with_samples(16);
-        let bounds = Bounds::new(options).with_survivors(limits).with_depth(depth);
+        if !w.name.contains(&only) { continue; }
+        let t = tracing::first(w, false)?;
+        println!("{}", w.name);
         let now = std::time::Instant::now();
-        let r = life::Library { workload: *w, life: 0 };
-        match explore(&Replayed::new(&trace, &r), &outside::oracle(), &bounds) {
-            Ok(s) => println!("  {s} {:?}", now.elapsed()),
-            Err(f) => println!("  {f}"),
+        for d in dropped::each(&t)? {
+            if !matches!(d.outcome, dropped::Outcome::Needed{..}) {
+            println!("  {d}"); }
+        }
+        println!("{:?}", now.elapsed());
+        let n = t.trace.steps().len();
+        for k in (0..n).step_by(n / 6) {
+            let (disk, history) = t.at(k, tracing::disk(32))?;
+            let before = t.trace.steps()[..k].to_vec();
+            let r = tracing::recovery(w, disk.snapshot().killed(), history, before)?;
+            println!(" killed at {k}: {:?}", now.elapsed());
+        for d in dropped::each(&r)? {
+            //if !matches!(d.outcome, dropped::Outcome::Needed{..}) {
+            println!("  {d}"); //}
+        }
+            println!(" {:?}", now.elapsed());
         }
     }
     Ok(())

@@ -1,0 +1,118 @@
+//! Why a sync may be missing in a trace without a law breaking: the only reasons that are taken.
+//!
+//! Must never excuse a sync whose loss could show: each reason is read off the trace, and says what alone the sync covered.
+
+use std::collections::BTreeSet;
+
+use durability_testkit::simulated::Event;
+use durability_testkit::traced::{Action, Step};
+
+use super::outside::from_text;
+use super::tracing::LOCKS;
+
+const NAMES: &str = "covers no name but those of locks, of empty folders, and of files that are gone, and may come back";
+const ZEROS: &str = "covers zeros alone, and what is lost of them reads as zeros";
+const CONTROL: &str = "covers a frame that says where the log was closed or synced, and holds no entry";
+const UNPROMISED: &str = "covers a file that goes again before anything else is acknowledged";
+
+/// The bytes of a frame without an entry.
+const CONTROL_BYTES: usize = 20;
+
+/// Why the sync at this place of the steps is not needed there, if it is not.
+pub(crate) fn reason(steps: &[Step], at: usize) -> Option<&'static str> {
+    let sync = steps.get(at)?;
+    let before = &steps[..at];
+    if matches!(sync.action, Action::SyncFolder { .. }) {
+        let names = covered_names(before, &sync.path);
+        if names.is_empty() {
+            return Some(NAMES);
+        }
+        let files = names.iter().all(|name| goes_unpromised(steps, at, name));
+        return files.then_some(UNPROMISED);
+    }
+    let written = covered_bytes(before, &sync.path);
+    if written.iter().all(|data| data.iter().all(|byte| *byte == 0)) {
+        return Some(ZEROS);
+    }
+    if written.iter().map(|data| data.len()).sum::<usize>() <= CONTROL_BYTES {
+        return Some(CONTROL);
+    }
+    goes_unpromised(steps, at, &sync.path).then_some(UNPROMISED)
+}
+
+/// The names in a folder that were made since its last sync, and mean something: a file, or a folder with files in it.
+fn covered_names(before: &[Step], folder: &str) -> Vec<String> {
+    let synced = |step: &Step| matches!(&step.action, Action::SyncFolder { path } if path == folder);
+    let since = before.iter().rposition(synced).map_or(0, |at| at + 1);
+    let (mut files, mut made) = (BTreeSet::new(), BTreeSet::new());
+    for (at, step) in before.iter().enumerate() {
+        let mut gone = None;
+        let named = match &step.action {
+            Action::Create { path, .. } | Action::Link { path, .. } => Some(path),
+            Action::Rename { from, to } => {
+                gone = Some(from);
+                Some(to)
+            }
+            Action::Remove { path } => {
+                gone = Some(path);
+                None
+            }
+            Action::MakeFolder { path } => {
+                if at >= since {
+                    made.insert(path.clone());
+                }
+                None
+            }
+            _ => None,
+        };
+        if let Some(gone) = gone {
+            files.remove(gone);
+        }
+        if let Some(path) = named.filter(|path| !LOCKS.contains(&&***path)) {
+            files.insert(path.clone());
+            if at >= since {
+                made.insert(path.clone());
+            }
+        }
+    }
+    let within = |path: &String| path.rsplit_once('/').map_or("", |(above, _)| above) == folder;
+    let means = |path: &String| {
+        files.contains(path) || files.iter().any(|file| file.starts_with(&format!("{path}/")))
+    };
+    made.into_iter().filter(|path| within(path) && means(path)).collect()
+}
+
+/// What was written to a file since its last sync.
+fn covered_bytes<'a>(before: &'a [Step], file: &str) -> Vec<&'a [u8]> {
+    let own = before.iter().filter(|step| step.path == file);
+    let mut written = Vec::new();
+    for step in own {
+        match &step.action {
+            Action::Write { data, .. } => written.push(&**data),
+            Action::SyncFile { .. } => written.clear(),
+            _ => {}
+        }
+    }
+    written
+}
+
+/// Whether a file is removed before any operation is acknowledged that was not yet.
+fn goes_unpromised(steps: &[Step], at: usize, path: &str) -> bool {
+    let promise = |step: &Step| match &step.action {
+        Action::Mark(text) => match from_text(text) {
+            Ok(Event::Acknowledged { through }) => through,
+            _ => 0,
+        },
+        _ => 0,
+    };
+    let before = steps[..at].iter().map(promise).max().unwrap_or_default();
+    for step in &steps[at..] {
+        if promise(step) > before {
+            return false;
+        }
+        if matches!(&step.action, Action::Remove { path: gone } if gone == path) {
+            return true;
+        }
+    }
+    false
+}
