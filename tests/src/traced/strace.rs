@@ -118,7 +118,7 @@ impl Tracer {
     pub fn kill(&self, command: &Command, call: &str, when: u32) -> Result<Output, TraceError> {
         let mut strace = Command::new("strace");
         let inject = format!("inject={call}:signal=SIGKILL:when={when}");
-        strace.args(["-f", "--seccomp-bpf", "-qq", "-e", &format!("trace={call}"), "-e", &inject]);
+        strace.args(["-f", "-qq", "-e", &format!("trace={call}"), "-e", &inject]);
         strace.args(["-e", "signal=none", "-o", "/dev/null"]);
         run(strace, command)
     }

@@ -86,6 +86,7 @@ impl<'d, D: Directory> Store<'d, D> for Document<'d, D> {
             dir.sync_file(name)?;
         }
         dir.sync_dir(Folder::new("conf")?)?;
+        dir.sync_dir(Name::new(NEXT)?.folder())?;
         let tags = whole(dir, name)?.map_or(Ok(Vec::new()), |bytes| tags_of(&bytes))?;
         let next = whole(dir, Name::new(NEXT)?)?;
         let unfinished = next.and_then(|bytes| tags_of(&bytes).ok()?.last().copied());

@@ -1,5 +1,10 @@
-//! Holds the real adapter to its promises: its system calls, traced, and every crash that could have struck between them; and
-//! kills at each of them.
+//! Holds the real adapter to its promises: its system calls, traced by `strace`, with every crash that could have struck between
+//! them; every sync left out in turn; and kills at each of them.
+//!
+//! `cargo run --release -p durability-testkit --bin traced`, with `-- --full` for more and `-- --small` for less. `-- --syncs` tells of
+//! every sync what happens without it. Where nothing can be traced, it says why in one line, and that is all.
+//!
+//! Must never report a number that it was not to reach as success.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports")]
 #![allow(
     clippy::std_instead_of_alloc,
@@ -7,13 +12,17 @@
     reason = "a test kit runs on a host"
 )]
 
+mod crashes;
 mod document;
 mod dropped;
+mod kills;
 mod life;
 mod log;
 mod outside;
 mod publish;
 mod reasons;
+mod report;
+mod run;
 mod scattered;
 mod scratch;
 mod store;
@@ -21,15 +30,25 @@ mod tracing;
 mod wal;
 mod workloads;
 
-use durability_testkit::simulated::*;
-use durability_testkit::traced::*;
+use std::path::Path;
 use std::process::ExitCode;
+
+use crashes::Depth;
+use outside::Failed;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let ended = match arguments.split_first() {
-        Some((word, rest)) if word == life::WORD => life::run(rest),
-        _ => check(),
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ended = match &words[..] {
+        [life::WORD, ..] => life::run(&arguments[1..]),
+        ["replay", name, file, unit, crashes, exhaustive, path] => {
+            replay(name, file, [unit, crashes, exhaustive], path)
+        }
+        ["--syncs"] => run::tell_syncs(),
+        [] => run::check(&run::CI),
+        ["--full"] => run::check(&run::FULL),
+        ["--small"] => run::check(&run::SMALL),
+        _ => Err("use: traced [--small | --full | --syncs]".into()),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -40,30 +59,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn check() -> Result<(), outside::Failed> {
-    let only = std::env::var("ONLY").unwrap_or_default();
-    for w in workloads::ALL {
-        if !w.name.contains(&only) { continue; }
-        let t = tracing::first(w, false)?;
-        println!("{}", w.name);
-        let now = std::time::Instant::now();
-        for d in dropped::each(&t)? {
-            if !matches!(d.outcome, dropped::Outcome::Needed{..}) {
-            println!("  {d}"); }
-        }
-        println!("{:?}", now.elapsed());
-        let n = t.trace.steps().len();
-        for k in (0..n).step_by(n / 6) {
-            let (disk, history) = t.at(k, tracing::disk(32))?;
-            let before = t.trace.steps()[..k].to_vec();
-            let r = tracing::recovery(w, disk.snapshot().killed(), history, before)?;
-            println!(" killed at {k}: {:?}", now.elapsed());
-        for d in dropped::each(&r)? {
-            //if !matches!(d.outcome, dropped::Outcome::Needed{..}) {
-            println!("  {d}"); //}
-        }
-            println!(" {:?}", now.elapsed());
-        }
-    }
+fn replay(name: &str, file: &str, depth: [&str; 3], path: &str) -> Result<(), Failed> {
+    let workload = workloads::find(name).ok_or("no such workload")?;
+    let [tear_unit, crashes, exhaustive_max] = depth;
+    let depth = Depth {
+        tear_unit: tear_unit.parse()?,
+        crashes: crashes.parse()?,
+        exhaustive_max: exhaustive_max.parse()?,
+    };
+    crashes::again(&tracing::load(&workload, Path::new(file))?, depth, path)?;
+    println!("nothing is wrong there any more");
     Ok(())
 }

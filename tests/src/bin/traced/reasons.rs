@@ -15,6 +15,8 @@ const ZEROS: &str = "covers zeros alone, and what is lost of them reads as zeros
 const CONTROL: &str = "covers a frame that says where the log was closed or synced, and holds no entry";
 const UNPROMISED: &str = "covers a file that goes again before anything else is acknowledged";
 
+const REPEATED: &str = "is called again for the same before anybody is told anything";
+
 /// The bytes of a frame without an entry.
 const CONTROL_BYTES: usize = 20;
 
@@ -22,6 +24,11 @@ const CONTROL_BYTES: usize = 20;
 pub(crate) fn reason(steps: &[Step], at: usize) -> Option<&'static str> {
     let sync = steps.get(at)?;
     let before = &steps[..at];
+    let told = |step: &&Step| !matches!(step.action, Action::Mark(_));
+    let again = |step: &Step| step.action == sync.action && step.path == sync.path;
+    if steps[at + 1..].iter().take_while(told).any(again) {
+        return Some(REPEATED);
+    }
     if matches!(sync.action, Action::SyncFolder { .. }) {
         let names = covered_names(before, &sync.path);
         if names.is_empty() {
@@ -31,6 +38,9 @@ pub(crate) fn reason(steps: &[Step], at: usize) -> Option<&'static str> {
         return files.then_some(UNPROMISED);
     }
     let written = covered_bytes(before, &sync.path);
+    if written.is_empty() {
+        return None;
+    }
     if written.iter().all(|data| data.iter().all(|byte| *byte == 0)) {
         return Some(ZEROS);
     }

@@ -3,9 +3,10 @@
 //! Must never read a store to learn what it was told: that stands in the marks.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use durability_testkit::simulated::{DiskOptions, SimulatedDisk};
-use durability_testkit::traced::{Action, Step, Trace, Tracer, write_folder};
+use durability_testkit::traced::{Action, Step, Trace, TraceReader, Tracer, write_folder};
 
 use super::life::command;
 use super::outside::{Failed, Told, from_text};
@@ -24,6 +25,8 @@ pub(crate) struct Traced {
     /// The steps of the life before, as far as they may not be durable.
     pub(crate) before: Vec<Step>,
     start: Option<SimulatedDisk>,
+    /// The trace as `strace` wrote it, for whoever wants to see a failure again.
+    text: String,
 }
 
 /// Lock files, which recovery never reads.
@@ -44,6 +47,15 @@ impl Traced {
         }
     }
 
+    /// Writes the trace to a file that stays.
+    pub(crate) fn save(&self) -> Result<PathBuf, Failed> {
+        let scratch = Scratch::new()?;
+        let file = scratch.path().join("trace");
+        fs::write(&file, &self.text)?;
+        let _stays = scratch.keep();
+        Ok(file)
+    }
+
     /// What had happened when so many steps were done: the disk, and what the outside world knew.
     pub(crate) fn at(
         &self,
@@ -58,7 +70,7 @@ impl Traced {
 }
 
 /// What the marks of a trace mean.
-fn events(trace: &Trace) -> Result<Vec<Told>, Failed> {
+pub(crate) fn events(trace: &Trace) -> Result<Vec<Told>, Failed> {
     let marks = trace.steps().iter().filter_map(|step| match &step.action {
         Action::Mark(text) => Some(from_text(text)),
         _ => None,
@@ -74,7 +86,8 @@ pub(crate) fn first(workload: &Workload, fragile_locks: bool) -> Result<Traced, 
     let trace = tracer.record(&command(workload, 0, &tracer)?, &empty)?;
     let trace = if fragile_locks { trace } else { settled(trace) };
     let (history, before) = (Vec::new(), Vec::new());
-    Ok(Traced { workload: *workload, life: 0, trace, history, before, start: None })
+    let text = saved(&tracer)?;
+    Ok(Traced { workload: *workload, life: 0, trace, history, before, start: None, text })
 }
 
 /// Traces the recovery, on real files, from a disk that a crash or a kill has left.
@@ -88,7 +101,27 @@ pub(crate) fn recovery(
     let tracer = tracer(&scratch)?;
     write_folder(&start, tracer.folder())?;
     let trace = settled(tracer.record(&command(workload, 1, &tracer)?, &start)?);
-    Ok(Traced { workload: *workload, life: 1, trace, history, before, start: Some(start) })
+    let text = saved(&tracer)?;
+    let start = Some(start);
+    Ok(Traced { workload: *workload, life: 1, trace, history, before, start, text })
+}
+
+/// The text of the last trace, and below which folder it was taken.
+fn saved(tracer: &Tracer) -> Result<String, Failed> {
+    let text = fs::read_to_string(tracer.log())?;
+    Ok(format!("{}\n{}\n{text}", tracer.folder().display(), tracer.marks().display()))
+}
+
+/// The first life of a workload, from what [`Traced::save`] wrote.
+pub(crate) fn load(workload: &Workload, file: &Path) -> Result<Traced, Failed> {
+    let text = fs::read_to_string(file)?;
+    let mut parts = text.splitn(3, '\n');
+    let (Some(folder), Some(marks), Some(lines)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err("no trace that was saved here".into());
+    };
+    let trace = settled(TraceReader::new(Path::new(folder), Path::new(marks)).read(lines)?);
+    let (history, before) = (Vec::new(), Vec::new());
+    Ok(Traced { workload: *workload, life: 0, trace, history, before, start: None, text })
 }
 
 fn settled(trace: Trace) -> Trace {
