@@ -280,6 +280,16 @@ fn the_log_survives_two_crashes_in_every_short_workload() {
     assert!(sum.distinct > 10_000 && !sum.cut_short, "{sum}");
 }
 
+#[test]
+fn the_log_survives_on_room_that_was_being_written_when_the_power_went() {
+    explore_all(
+        scripts(0..=LENGTH).chain(long_scripts()),
+        &bounds(disk().with_written_reserve()).with_depth(1),
+        true,
+        false,
+    );
+}
+
 fn flash() -> DiskOptions {
     let once = disk().with_write_granule(16).with_program_once().with_blank(0xFF);
     once.without_rename().without_reopen().without_read_while_appending()

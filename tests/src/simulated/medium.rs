@@ -113,7 +113,12 @@ impl Medium {
         self.change(None, id, Some(ino));
         if reserve > 0 {
             let sequence = self.tick();
-            self.inode_mut(ino).resize(sequence, reserve, options.blank);
+            let file = self.inode_mut(ino);
+            if options.reserve_written {
+                file.write(sequence, 0, &vec![options.blank; reserve], options.blank);
+            } else {
+                file.resize(sequence, reserve, options.blank);
+            }
         }
         Ok(ino)
     }
