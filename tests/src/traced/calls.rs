@@ -320,3 +320,6 @@ fn payload(call: &Call, written: u64) -> Result<Vec<u8>, TraceError> {
     all.truncate(written);
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests;

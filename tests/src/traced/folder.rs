@@ -25,12 +25,11 @@ pub fn write_folder(disk: &SimulatedDisk, folder: &Path) -> io::Result<()> {
         if let Some(above) = target.parent() {
             fs::create_dir_all(above)?;
         }
-        match written.iter().find(|(known, _)| *known == file) {
-            Some((_, first)) => fs::hard_link(first, target)?,
-            None => {
-                fs::write(&target, raw.contents(file))?;
-                written.push((file, target));
-            }
+        if let Some((_, first)) = written.iter().find(|(known, _)| *known == file) {
+            fs::hard_link(first, target)?;
+        } else {
+            fs::write(&target, raw.contents(file))?;
+            written.push((file, target));
         }
     }
     Ok(())

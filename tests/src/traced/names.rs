@@ -29,17 +29,17 @@ impl Names {
         let mut known = Vec::new();
         let raw = disk.raw();
         for (path, file) in raw.entries() {
-            let node = match file {
-                None => Node::Folder,
+            let node = if let Some(file) = file {
                 // One file under two names has one number.
-                Some(file) => match known.iter().position(|other| *other == file) {
-                    Some(at) => Node::File(FileNumber::try_from(at).unwrap_or(FileNumber::MAX)),
-                    None => {
-                        known.push(file);
-                        existing.push(path.clone());
-                        names.add_file(raw.contents(file).len() as u64)
-                    }
-                },
+                if let Some(at) = known.iter().position(|other| *other == file) {
+                    Node::File(FileNumber::try_from(at).unwrap_or(FileNumber::MAX))
+                } else {
+                    known.push(file);
+                    existing.push(path.clone());
+                    names.add_file(raw.contents(file).len() as u64)
+                }
+            } else {
+                Node::Folder
             };
             names.nodes.insert(path, node);
         }

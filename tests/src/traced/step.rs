@@ -153,6 +153,17 @@ impl Trace {
         less
     }
 
+    /// The same trace with one of its steps done earlier, before the step at `to`: what a program would have done that, for instance,
+    /// syncs before it renames.
+    #[must_use]
+    pub fn with_early(&self, step: usize, to: usize) -> Self {
+        let mut other = self.clone();
+        if to < step && step < other.steps.len() {
+            other.steps[to..=step].rotate_right(1);
+        }
+        other
+    }
+
     /// The beginning of the trace, up to so many steps.
     #[must_use]
     pub fn first(&self, steps: usize) -> Self {
