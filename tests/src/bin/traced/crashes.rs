@@ -8,7 +8,7 @@ use std::path::Path;
 use durability_testkit::simulated::{
     Bounds, Journal, Oracle, Statistics, SurvivorLimits, explore, replay,
 };
-use durability_testkit::traced::{Continued, Replayed, write_folder};
+use durability_testkit::traced::{Action, Continued, Replayed, Step, write_folder};
 
 use super::life::{Library, on_real_files};
 use super::outside::{Failed, InJournal, Told, oracle};
@@ -34,11 +34,16 @@ pub(crate) fn simulated(traced: &Traced, depth: Depth) -> Result<Statistics, Fai
         let again = match (traced.life, traced.save()) {
             (0, Ok(file)) => format!(
                 "\nagain: traced replay '{name}' {} {} {} {} '{}'",
-                file.display(), depth.tear_unit, depth.crashes, depth.exhaustive_max, failure.replay,
+                file.display(),
+                depth.tear_unit,
+                depth.crashes,
+                depth.exhaustive_max,
+                failure.replay,
             ),
             _ => String::new(),
         };
-        format!("{name}, life {}, tear unit {}: {failure}{again}", traced.life, depth.tear_unit).into()
+        format!("{name}, life {}, tear unit {}: {failure}{again}", traced.life, depth.tear_unit)
+            .into()
     })
 }
 
@@ -103,21 +108,32 @@ pub(crate) fn lives(traced: &Traced, folder: &Path, history: &[Told]) -> Result<
     Ok(())
 }
 
-/// Traces recoveries on real files: of the disk as a kill leaves it, and as power cuts do, at so many places of the trace.
+/// Traces recoveries on real files: of the disk as a kill leaves it, and as power cuts do, at so many places of the trace; and as a
+/// kill leaves it when a folder has just been made, whose name nobody has synced yet.
 pub(crate) fn recoveries(traced: &Traced, places: usize) -> Result<Vec<Traced>, Failed> {
     let mut all = Vec::new();
     let steps = traced.trace.steps();
-    for place in 1..=places {
-        let at = steps.len() * place / places;
+    let folders =
+        steps.iter().enumerate().filter(|(_, step)| is_folder(step)).map(|(at, _)| at + 1);
+    let mut killed: Vec<usize> = (1..=places).map(|place| steps.len() * place / places).collect();
+    let cut = killed.clone();
+    killed.extend(folders);
+    killed.sort_unstable();
+    killed.dedup();
+    for at in killed {
         let (disk, history) = traced.at(at, disk(32))?;
         let snapshot = disk.snapshot();
         let before = steps[..at].to_vec();
         all.push(recovery(&traced.workload, snapshot.killed(), history.clone(), before)?);
         let states = snapshot.crash_states(&SurvivorLimits::new().with_exhaustive_max(64));
-        if states.len() > 1 {
-            let state = states.disk(place * 7 % states.len());
+        if states.len() > 1 && cut.contains(&at) {
+            let state = states.disk(at * 7 % states.len());
             all.push(recovery(&traced.workload, state, history, Vec::new())?);
         }
     }
     Ok(all)
+}
+
+fn is_folder(step: &Step) -> bool {
+    matches!(step.action, Action::MakeFolder { .. })
 }

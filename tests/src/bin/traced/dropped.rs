@@ -1,4 +1,5 @@
-//! The proof that a missing sync goes red: every sync of a trace is left out in turn, and a law must break.
+//! The proof that a missing sync goes red, and one that comes too early: every sync of a trace is left out in turn, and moved before what
+//! it covers, and a law must break.
 //!
 //! Must never take silence for proof: a sync that no law needs has one of the known reasons, or the run fails.
 
@@ -9,14 +10,16 @@ use durability_testkit::traced::{Continued, Replayed, Trace};
 
 use super::life::Library;
 use super::outside::{Failed, oracle};
-use super::reasons::reason;
+use super::reasons::{last_covered, reason};
 use super::tracing::{Traced, disk};
 
-/// What leaving out one sync led to.
+/// What leaving out one sync, or doing it too early, led to.
 #[derive(Debug)]
 pub(crate) struct Dropped {
-    pub(crate) step: usize,
-    pub(crate) call: String,
+    step: usize,
+    call: String,
+    /// The last change that it covers, if the sync was done before that instead of being left out.
+    before: Option<String>,
     pub(crate) outcome: Outcome,
 }
 
@@ -34,10 +37,14 @@ pub(crate) enum Outcome {
 
 impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step {:>3}, {}: ", self.step, self.call)?;
+        write!(f, "step {:>3}, {}", self.step, self.call)?;
+        match &self.before {
+            Some(before) => write!(f, ", done before \"{before}\": ")?,
+            None => write!(f, ", left out: ")?,
+        }
         match &self.outcome {
             Outcome::Needed { law, crashes, states } => {
-                write!(f, "without it, \"{law}\" breaks after {crashes} crash(es), found in {states} states")
+                write!(f, "\"{law}\" breaks after {crashes} crash(es), found in {states} states")
             }
             Outcome::Nothing => write!(f, "nothing was pending"),
             Outcome::Redundant(why) => write!(f, "not needed here: {why}"),
@@ -46,18 +53,24 @@ impl fmt::Display for Dropped {
     }
 }
 
-/// Leaves out each sync in turn.
+/// Leaves out each sync in turn, and does each before the last change that it covers.
 pub(crate) fn each(traced: &Traced) -> Result<Vec<Dropped>, Failed> {
-    let mut all = Vec::new();
+    let (mut all, steps) = (Vec::new(), traced.trace.steps());
+    let whole = [&traced.before, steps].concat();
     for step in traced.trace.syncs() {
-        let call = traced.trace.steps().get(step).map(ToString::to_string).unwrap_or_default();
-        let outcome = if changes_nothing(traced, step)? {
-            Outcome::Nothing
-        } else {
-            let whole = [&traced.before, traced.trace.steps()].concat();
-            without(traced, &traced.trace.without(step), reason(&whole, traced.before.len() + step))
-        };
-        all.push(Dropped { step, call, outcome });
+        let call = steps.get(step).map(ToString::to_string).unwrap_or_default();
+        if changes_nothing(traced, step)? {
+            all.push(Dropped { step, call, before: None, outcome: Outcome::Nothing });
+            continue;
+        }
+        let why = reason(&whole, traced.before.len() + step, 0);
+        let outcome = without(traced, &traced.trace.without(step), why);
+        all.push(Dropped { step, call: call.clone(), before: None, outcome });
+        if let Some(to) = last_covered(steps, step) {
+            let why = reason(&whole, traced.before.len() + step, traced.before.len() + to);
+            let outcome = without(traced, &traced.trace.with_early(step, to), why);
+            all.push(Dropped { step, call, before: Some(steps[to].to_string()), outcome });
+        }
     }
     Ok(all)
 }

@@ -9,10 +9,10 @@ use durability_testkit::simulated::Event;
 use durability_testkit::traced::{Action, Step, write_folder};
 
 use super::crashes::lives;
-use super::life::command;
+use super::life;
 use super::outside::{Failed, Told, from_text};
 use super::scratch::Scratch;
-use super::tracing::{Traced, disk, tracer};
+use super::tracing::{self, Traced, disk};
 
 const SIGKILL: i32 = 9;
 
@@ -22,7 +22,10 @@ pub(crate) fn each(traced: &Traced) -> Result<u64, Failed> {
     for step in traced.trace.steps().iter().filter(|step| !matches!(step.action, Action::Mark(_))) {
         let name = traced.workload.name;
         one(traced, step).map_err(|error| {
-            format!("{name}, life {}, killed at its call {} of {}, which was {step}: {error}", traced.life, step.ordinal, step.call)
+            format!(
+                "{name}, life {}, killed at its call {} of {}, which was {step}: {error}",
+                traced.life, step.ordinal, step.call
+            )
         })?;
         kills += 1;
     }
@@ -31,17 +34,16 @@ pub(crate) fn each(traced: &Traced) -> Result<u64, Failed> {
 
 fn one(traced: &Traced, step: &Step) -> Result<(), Failed> {
     let scratch = Scratch::new()?;
-    let tracer = tracer(&scratch)?;
-    write_folder(&traced.start(disk(32)), tracer.folder())?;
-    let command = command(&traced.workload, traced.life, &tracer)?;
-    let ended = tracer.kill(&command, &step.call, step.ordinal)?;
+    let strace = tracing::new_tracer(&scratch)?;
+    write_folder(&traced.start(disk(32)), strace.folder())?;
+    let command = life::command(&traced.workload, traced.life, &strace)?;
+    let ended = strace.kill(&command, &step.call, step.ordinal)?;
     if ended.status.signal() != Some(SIGKILL) {
         return Err(format!("it was not killed: {}", ended.status).into());
     }
-    let said = fs::read_to_string(tracer.marks()).unwrap_or_default();
+    let said = fs::read_to_string(strace.marks()).unwrap_or_default();
     let history = continued(&traced.history, &said)?;
-    // The folder is below the scratch folder, where the lives look for it.
-    lives(traced, tracer.folder(), &history)
+    lives(traced, strace.folder(), &history)
 }
 
 /// What the outside world knows, when a life has said this as well.

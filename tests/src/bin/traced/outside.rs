@@ -49,7 +49,7 @@ pub(crate) struct InJournal<'a> {
 impl Outside for InJournal<'_> {
     fn tag(&mut self) -> Tag {
         let entries = Tag::try_from(self.journal.entries().len()).unwrap_or(Tag::MAX);
-        self.life + self.journal.epoch() << 20 | entries
+        ((self.life + self.journal.epoch()) << 20) | entries
     }
 
     fn tell(&mut self, event: Told) -> Result<(), Failed> {
@@ -79,7 +79,7 @@ impl Marks {
 
 impl Outside for Marks {
     fn tag(&mut self) -> Tag {
-        self.life << 20 | self.events
+        (self.life << 20) | self.events
     }
 
     fn tell(&mut self, event: Told) -> Result<(), Failed> {
@@ -96,15 +96,18 @@ impl Outside for Marks {
 }
 
 fn to_text(event: &Told) -> String {
-    let list = |all: &[Tag]| all.iter().map(|tag| format!(" {tag}")).collect::<String>();
+    let list = |all: &[Tag]| {
+        let words: Vec<String> = all.iter().map(Tag::to_string).collect();
+        words.join(" ")
+    };
     match event {
         Event::Issued(LogOperation::Append(tag)) => format!("append {tag}"),
-        Event::Issued(LogOperation::Batch(tags)) => format!("batch{}", list(tags)),
+        Event::Issued(LogOperation::Batch(tags)) => format!("batch {}", list(tags)),
         Event::Issued(LogOperation::TruncatePrefix(id)) => format!("prefix {id}"),
         Event::Issued(LogOperation::TruncateSuffix(id)) => format!("suffix {id}"),
         Event::Issued(LogOperation::TruncateToEmpty) => "empty".to_owned(),
         Event::Acknowledged { through } => format!("acknowledged {through}"),
-        Event::Recovered(seen) => format!("recovered {}{}", seen.first, list(&seen.records)),
+        Event::Recovered(seen) => format!("recovered {} {}", seen.first, list(&seen.records)),
     }
 }
 

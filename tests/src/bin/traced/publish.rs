@@ -29,7 +29,12 @@ fn recovering() -> RecoverOptions {
     RecoverOptions::new().checkpoint(checkpoints())
 }
 
-fn push<E: StoreError>(state: &mut Vec<Tag>, _: EntryId, tag: Tag) -> Result<(), durability_core::Error<E>> {
+#[expect(clippy::unnecessary_wraps, reason = "recovery asks for it")]
+fn push<E: StoreError>(
+    state: &mut Vec<Tag>,
+    _: EntryId,
+    tag: Tag,
+) -> Result<(), durability_core::Error<E>> {
     state.push(tag);
     Ok(())
 }

@@ -12,16 +12,18 @@ use super::tracing::LOCKS;
 
 const NAMES: &str = "covers no name but those of locks, of empty folders, and of files that are gone, and may come back";
 const ZEROS: &str = "covers zeros alone, and what is lost of them reads as zeros";
-const CONTROL: &str = "covers a frame that says where the log was closed or synced, and holds no entry";
+const CONTROL: &str =
+    "covers a frame that says where the log was closed or synced, and holds no entry";
 const UNPROMISED: &str = "covers a file that goes again before anything else is acknowledged";
 
+const LENGTH: &str = "covers a length alone: room that was given back, and may come back";
 const REPEATED: &str = "is called again for the same before anybody is told anything";
 
 /// The bytes of a frame without an entry.
 const CONTROL_BYTES: usize = 20;
 
-/// Why the sync at this place of the steps is not needed there, if it is not.
-pub(crate) fn reason(steps: &[Step], at: usize) -> Option<&'static str> {
+/// Why the sync at this place of the steps is not needed there for what was done from the step `from` on, if it is not.
+pub(crate) fn reason(steps: &[Step], at: usize, from: usize) -> Option<&'static str> {
     let sync = steps.get(at)?;
     let before = &steps[..at];
     let told = |step: &&Step| !matches!(step.action, Action::Mark(_));
@@ -30,16 +32,16 @@ pub(crate) fn reason(steps: &[Step], at: usize) -> Option<&'static str> {
         return Some(REPEATED);
     }
     if matches!(sync.action, Action::SyncFolder { .. }) {
-        let names = covered_names(before, &sync.path);
+        let names = covered_names(before, &sync.path, from);
         if names.is_empty() {
             return Some(NAMES);
         }
         let files = names.iter().all(|name| goes_unpromised(steps, at, name));
         return files.then_some(UNPROMISED);
     }
-    let written = covered_bytes(before, &sync.path);
+    let written = covered_bytes(before, &sync.path, from);
     if written.is_empty() {
-        return None;
+        return covers_a_length(before, &sync.path).then_some(LENGTH);
     }
     if written.iter().all(|data| data.iter().all(|byte| *byte == 0)) {
         return Some(ZEROS);
@@ -50,10 +52,34 @@ pub(crate) fn reason(steps: &[Step], at: usize) -> Option<&'static str> {
     goes_unpromised(steps, at, &sync.path).then_some(UNPROMISED)
 }
 
+/// The last step before a sync that the sync makes durable; none if all that it covers was there before the first step.
+pub(crate) fn last_covered(steps: &[Step], sync: usize) -> Option<usize> {
+    let target = steps.get(sync)?;
+    let within = |path: &str| path.rsplit_once('/').map_or("", |(above, _)| above) == target.path;
+    let covers = |step: &Step| match (&target.action, &step.action) {
+        (
+            Action::SyncFile { file },
+            Action::Write { file: other, .. } | Action::SetLength { file: other, .. },
+        ) => file == other,
+        (Action::SyncFolder { .. }, Action::Rename { from, to }) => within(from) || within(to),
+        (
+            Action::SyncFolder { .. },
+            Action::Create { path, .. }
+            | Action::Link { path, .. }
+            | Action::MakeFolder { path }
+            | Action::Remove { path }
+            | Action::RemoveFolder { path },
+        ) => within(path),
+        _ => false,
+    };
+    steps[..sync].iter().rposition(covers)
+}
+
 /// The names in a folder that were made since its last sync, and mean something: a file, or a folder with files in it.
-fn covered_names(before: &[Step], folder: &str) -> Vec<String> {
-    let synced = |step: &Step| matches!(&step.action, Action::SyncFolder { path } if path == folder);
-    let since = before.iter().rposition(synced).map_or(0, |at| at + 1);
+fn covered_names(before: &[Step], folder: &str, from: usize) -> Vec<String> {
+    let synced =
+        |step: &Step| matches!(&step.action, Action::SyncFolder { path } if path == folder);
+    let since = before.iter().rposition(synced).map_or(0, |at| at + 1).max(from);
     let (mut files, mut made) = (BTreeSet::new(), BTreeSet::new());
     for (at, step) in before.iter().enumerate() {
         let mut gone = None;
@@ -93,17 +119,25 @@ fn covered_names(before: &[Step], folder: &str) -> Vec<String> {
 }
 
 /// What was written to a file since its last sync.
-fn covered_bytes<'a>(before: &'a [Step], file: &str) -> Vec<&'a [u8]> {
-    let own = before.iter().filter(|step| step.path == file);
+fn covered_bytes<'a>(before: &'a [Step], file: &str, from: usize) -> Vec<&'a [u8]> {
+    let own = before.iter().enumerate().filter(|(_, step)| step.path == file);
     let mut written = Vec::new();
-    for step in own {
+    for (at, step) in own {
         match &step.action {
-            Action::Write { data, .. } => written.push(&**data),
+            Action::Write { data, .. } if at >= from => written.push(&**data),
             Action::SyncFile { .. } => written.clear(),
             _ => {}
         }
     }
     written
+}
+
+/// Whether a file has changed its length since its last sync.
+fn covers_a_length(before: &[Step], file: &str) -> bool {
+    let mut own = before.iter().rev().filter(|step| step.path == file);
+    let last =
+        own.find(|step| step.action.is_sync() || matches!(step.action, Action::SetLength { .. }));
+    last.is_some_and(|step| matches!(step.action, Action::SetLength { .. }))
 }
 
 /// Whether a file is removed before any operation is acknowledged that was not yet.

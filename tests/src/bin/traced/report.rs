@@ -64,8 +64,18 @@ impl Row {
 pub(crate) fn head() -> String {
     format!(
         "{:<26}{:>7}{:>7}{:>7}{:>8}{:>10}  {:<24}{:>10}{:>7}{:>7}  {:<16}{:>10}",
-        "workload", "traces", "calls", "steps", "points", "states", "after 1 + 2 + ... crashes", "more", "real", "kills",
-        "syncs out", "violations",
+        "workload",
+        "traces",
+        "calls",
+        "steps",
+        "points",
+        "states",
+        "after 1 + 2 + ... crashes",
+        "more",
+        "real",
+        "kills",
+        "syncs out",
+        "violations",
     )
 }
 
@@ -75,8 +85,18 @@ impl fmt::Display for Row {
         write!(
             f,
             "{:<26}{:>7}{:>7}{:>7}{:>8}{:>10}  {:<24}{:>10}{:>7}{:>7}  {:<16}{:>10}",
-            self.workload, self.traces, self.calls, self.steps, self.distinct.crash_points, self.distinct.distinct, self.depths(),
-            self.more.distinct, self.real, self.kills, syncs, self.violations.len(),
+            self.workload,
+            self.traces,
+            self.calls,
+            self.steps,
+            self.distinct.crash_points,
+            self.distinct.distinct,
+            self.depths(),
+            self.more.distinct,
+            self.real,
+            self.kills,
+            syncs,
+            self.violations.len(),
         )
     }
 }

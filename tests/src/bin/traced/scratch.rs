@@ -16,8 +16,7 @@ impl Scratch {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let path =
-                env::temp_dir().join(format!("durability-traced-{}-{number}", process::id()));
+            let path = base().join(format!("durability-traced-{}-{number}", process::id()));
             match fs::create_dir(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 made => return made.map(|()| Self { path }),

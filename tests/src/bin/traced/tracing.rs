@@ -81,7 +81,7 @@ pub(crate) fn events(trace: &Trace) -> Result<Vec<Told>, Failed> {
 /// Traces the first life of a workload. With `fragile_locks`, what is in lock files is as fragile as all else.
 pub(crate) fn first(workload: &Workload, fragile_locks: bool) -> Result<Traced, Failed> {
     let scratch = Scratch::new()?;
-    let tracer = tracer(&scratch)?;
+    let tracer = new_tracer(&scratch)?;
     let empty = SimulatedDisk::new(DiskOptions::new());
     let trace = tracer.record(&command(workload, 0, &tracer)?, &empty)?;
     let trace = if fragile_locks { trace } else { settled(trace) };
@@ -98,7 +98,7 @@ pub(crate) fn recovery(
     before: Vec<Step>,
 ) -> Result<Traced, Failed> {
     let scratch = Scratch::new()?;
-    let tracer = tracer(&scratch)?;
+    let tracer = new_tracer(&scratch)?;
     write_folder(&start, tracer.folder())?;
     let trace = settled(tracer.record(&command(workload, 1, &tracer)?, &start)?);
     let text = saved(&tracer)?;
@@ -116,7 +116,8 @@ fn saved(tracer: &Tracer) -> Result<String, Failed> {
 pub(crate) fn load(workload: &Workload, file: &Path) -> Result<Traced, Failed> {
     let text = fs::read_to_string(file)?;
     let mut parts = text.splitn(3, '\n');
-    let (Some(folder), Some(marks), Some(lines)) = (parts.next(), parts.next(), parts.next()) else {
+    let (Some(folder), Some(marks), Some(lines)) = (parts.next(), parts.next(), parts.next())
+    else {
         return Err("no trace that was saved here".into());
     };
     let trace = settled(TraceReader::new(Path::new(folder), Path::new(marks)).read(lines)?);
@@ -129,7 +130,7 @@ fn settled(trace: Trace) -> Trace {
 }
 
 /// A tracer for a folder of its own.
-pub(crate) fn tracer(scratch: &Scratch) -> Result<Tracer, Failed> {
+pub(crate) fn new_tracer(scratch: &Scratch) -> Result<Tracer, Failed> {
     let folder = scratch.path().join("disk");
     fs::create_dir(&folder)?;
     Ok(Tracer::new(&folder, &scratch.path().join("marks"))?)
