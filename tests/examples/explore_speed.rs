@@ -17,7 +17,7 @@ fn main() {
         "{:>24} {:>12} {:>12} {:>10} {:>12} {:>12}",
         "run", "states", "distinct", "seconds", "states/s", "distinct/s"
     );
-    let scripts: [(&str, &'static [u16], u32, bool); 4] = [
+    let scripts: [(&str, &[u16], u32, bool); 4] = [
         ("2 crashes", &[2, 3, 1], 2, false),
         ("3 crashes", &[2, 1], 3, false),
         ("3 crashes, 6 appends", &[3, 2, 1], 3, false),
@@ -28,7 +28,7 @@ fn main() {
         if faults {
             bounds = bounds.with_faults(&FaultKind::ALL);
         }
-        let workload = TinyWorkload { script, ..TinyWorkload::new(Bug::None) };
+        let workload = TinyWorkload { script: script.to_vec(), ..TinyWorkload::new(Bug::None) };
         let start = Instant::now();
         match explore(&workload, &Oracle::new(), &bounds) {
             Ok(statistics) => report(name, &statistics, start.elapsed().as_secs_f64()),

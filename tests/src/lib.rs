@@ -1,6 +1,8 @@
 //! Test kit of `durability`: proofs that any backend, and any user of the logs, can run.
 //!
 //! Must never be a dependency of the crates that it tests, other than for their tests.
+//!
+#![doc = include_str!("../README.md")]
 #![allow(
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,

@@ -4,7 +4,8 @@
 mod tiny;
 
 use durability_testkit::simulated::{
-    Bounds, DiskOptions, DroppedPages, Failure, FaultKind, Statistics, explore, replay,
+    Bounds, DiskOptions, DroppedPages, Failure, FaultKind, Statistics, Workload, explore,
+    explore_all, replay,
 };
 use tiny::{Bug, Oracle, TinyWorkload};
 
@@ -39,7 +40,7 @@ fn is_found_in(workload: &TinyWorkload, bounds: &Bounds, law: &str) -> Box<Failu
     let again = replay(workload, &Oracle::new(), bounds, &failure.replay).unwrap().unwrap();
     assert_eq!(again.violation, failure.violation);
     assert_eq!(again.story, failure.story);
-    let fixed = TinyWorkload { bug: Bug::None, ..*workload };
+    let fixed = TinyWorkload { bug: Bug::None, ..workload.clone() };
     try_out(&fixed, bounds).expect("the correct log was blamed");
     failure
 }
@@ -98,7 +99,7 @@ fn recovery_from_unsynced_bytes_is_found_by_a_kill_and_then_a_power_cut() {
 #[test]
 fn a_failed_sync_that_changed_nothing_is_looked_at_too() {
     let workload =
-        TinyWorkload { script: &[1], tail: false, ..TinyWorkload::new(Bug::IgnoresFailedSync) };
+        TinyWorkload { script: vec![1], tail: false, ..TinyWorkload::new(Bug::IgnoresFailedSync) };
     is_found_in(&workload, &bounds().with_depth(1).with_faults(&[FaultKind::Io]), DURABLE);
 }
 
@@ -128,11 +129,135 @@ fn exploring_twice_gives_the_same_figures() {
     assert_eq!(figures(), figures());
 }
 
+/// A program with more in it than the bug needs.
+fn verbose(bug: Bug) -> TinyWorkload {
+    TinyWorkload { script: vec![2, 1, 2], ..TinyWorkload::new(bug) }
+}
+
+#[test]
+fn a_failure_is_shrunk_to_the_smallest_program_and_the_fewest_losses() {
+    let failure = is_found_in(&verbose(Bug::NoDirSyncAfterCreate), &bounds(), DURABLE);
+    assert_eq!(failure.program, "append 1, sync");
+    let story = "\
+life 0, the first run:
+      1  create log
+  asked for #1: Append(0)
+      2  write log, 11 bytes at 0
+      3  sync data of log
+  acknowledged through #1
+  == power cut after 4 operations; survived: nothing; lost: name log
+life 1, recovery:
+      1  create log
+  recovery said LogSeen { first: 1, records: [] }
+  == durable means durable: lost 1 of the 1 operations acknowledged since the last recovery: \
+it showed LogSeen { first: 1, records: [] }
+";
+    assert_eq!(failure.story, story);
+}
+
+/// What a failure is shrunk to: how many crashes, faults and lost pieces.
+fn shrunk(bug: Bug, bounds: &Bounds) -> (String, usize, bool, usize) {
+    let failure = try_out(&verbose(bug), bounds).expect_err("the bug was not found");
+    let crashes = failure.story.matches("  == ").count() - 1;
+    let lost = failure.story.lines().filter_map(|line| line.split_once("; lost: "));
+    let lost = lost.filter(|(_, lost)| *lost != "nothing");
+    let lost = lost.map(|(_, lost)| lost.split(", ").count()).sum();
+    let faulted = failure.story.contains("injected") || failure.story.contains("the power is off");
+    (failure.program, crashes, faulted, lost)
+}
+
+#[test]
+fn a_failure_is_shrunk_to_what_its_bug_needs_and_no_more() {
+    let all = bounds().with_faults(&FaultKind::ALL);
+    let program = |text: &str| text.to_owned();
+    // Without these numbers of crashes, faults and losses the bug does not show: see the laws above.
+    let append = || program("append 1");
+    let synced = || program("append 1, sync");
+    assert_eq!(shrunk(Bug::AcknowledgesBeforeSync, &all), (synced(), 1, false, 1));
+    assert_eq!(shrunk(Bug::RefusesTornTail, &all), (append(), 1, false, 1));
+    assert_eq!(shrunk(Bug::PanicsAtTornTail, &all), (append(), 1, false, 1));
+    assert_eq!(shrunk(Bug::TrustsUnsyncedBytes, &all), (append(), 2, false, 1));
+    assert_eq!(shrunk(Bug::AppendsBehindTornTail, &all), (synced(), 2, false, 1));
+    assert_eq!(shrunk(Bug::RetriesFailedSync, &all), (synced(), 1, true, 0));
+    let (_, crashes, faulted, lost) = shrunk(Bug::NoSyncBeforeRename, &all);
+    assert_eq!((crashes, faulted, lost), (2, false, 2));
+}
+
+#[test]
+fn shrinking_finds_the_same_again_and_stays_within_its_budget() {
+    let fail = |lives| {
+        let bounds = bounds().with_shrinking_up_to(lives);
+        let failure = try_out(&verbose(Bug::NoSyncBeforeRename), &bounds).unwrap_err();
+        (failure.to_string(), failure.program)
+    };
+    let program = |lives| fail(lives).1;
+    assert_eq!(fail(50_000), fail(50_000));
+    assert_eq!(program(0), verbose(Bug::NoSyncBeforeRename).describe());
+    assert!(program(50_000).len() < program(0).len());
+}
+
+#[test]
+fn the_line_replays_on_the_smaller_program_too() {
+    let failure = try_out(&verbose(Bug::NoSyncBeforeRename), &bounds()).unwrap_err();
+    let (head, rest) = failure.replay.split_once(" less:").expect("it was shrunk");
+    let (_, rest) = rest.split_once(' ').unwrap();
+    let smaller = TinyWorkload { script: vec![1], ..verbose(Bug::NoSyncBeforeRename) };
+    assert_eq!(failure.program, smaller.describe());
+    let again = replay(&smaller, &Oracle::new(), &bounds(), &format!("{head} {rest}"));
+    assert_eq!(again.unwrap().unwrap().story, failure.story);
+}
+
+#[test]
+fn a_failure_fits_on_a_page() {
+    let long = TinyWorkload { script: vec![90], ..TinyWorkload::new(Bug::AcknowledgesBeforeSync) };
+    let unshrunk = bounds().with_depth(1).with_shrinking_up_to(0);
+    let failure = try_out(&long, &unshrunk).unwrap_err();
+    assert!(failure.story.lines().count() > 100, "{}", failure.story);
+    let text = failure.to_string();
+    assert!(text.lines().count() <= 60, "{text}");
+    assert!(text.contains(" lines more ") && text.contains(&failure.replay), "{text}");
+    assert!(text.contains("life 0, the first run") && text.contains("life 1, recovery"), "{text}");
+}
+
+fn try_all(programs: &[TinyWorkload], threads: usize) -> Result<Statistics, Box<Failure>> {
+    explore_all(programs.iter().cloned(), &Oracle::new(), &bounds(), threads)
+}
+
+#[test]
+fn many_threads_find_what_one_finds() {
+    let mut programs = vec![TinyWorkload::new(Bug::None); 12];
+    for (at, program) in programs.iter_mut().enumerate() {
+        program.script = vec![1 + at as u16 % 3; 1 + at % 2];
+    }
+    let mut one_by_one = Statistics::default();
+    for program in &programs {
+        one_by_one.add(&explore(program, &Oracle::new(), &bounds()).unwrap());
+    }
+    // The later ones are found sooner.
+    programs.extend(programs.clone());
+    programs[13] = verbose(Bug::NoSyncBeforeRename);
+    programs[14].bug = Bug::AcknowledgesBeforeSync;
+    programs[15].bug = Bug::PanicsAtTornTail;
+    for threads in [0, 2, 3] {
+        assert_eq!(try_all(&programs[..12], threads).unwrap(), one_by_one);
+        let failure = try_all(&programs, threads).unwrap_err();
+        assert_eq!(failure.number, Some(13));
+        let alone = explore(&programs[13], &Oracle::new(), &bounds()).unwrap_err();
+        assert_eq!((&failure.replay, &failure.story), (&alone.replay, &alone.story));
+        let one_thread = try_all(&programs, 1).unwrap_err();
+        assert_eq!(failure.statistics, one_thread.statistics);
+        assert_eq!(failure.to_string(), one_thread.to_string());
+    }
+}
+
 #[test]
 fn a_replay_that_does_not_fit_is_refused() {
     let text = [
         "",
         "sim2:0:1:1 end",
+        "sim1:0:1:1+0:1 end",
+        "sim1:0:1:1 less:0,77 end",
+        "sim1:0:1:1 less: end",
         "sim1:0:1024:64",
         "sim1:0:1024:64 x end",
         "sim1:0:1024:64 999.0.0 end",

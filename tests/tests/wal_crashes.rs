@@ -15,8 +15,8 @@ use durability_core::storage::Directory;
 use durability_core::walog::{RawWalReader, RawWalWriter, WalOptions};
 use durability_core::{EntryId, ReadMode};
 use durability_testkit::simulated::{
-    Bounds, DiskOptions, DroppedPages, Ended, FaultKind, JournalOf, LogModel, LogOperation,
-    LogSeen, PrefixOracle, SimulatedDisk, Statistics, SurvivorLimits, Workload, explore,
+    self, Bounds, DiskOptions, DroppedPages, Ended, FaultKind, JournalOf, LogModel, LogOperation,
+    LogSeen, PrefixOracle, SimulatedDisk, Statistics, SurvivorLimits, Workload, shorter,
 };
 
 /// What is done to the log, one step at a time.
@@ -211,6 +211,20 @@ impl Workload for WalWorkload {
         journal.acknowledge();
         Ok(())
     }
+
+    fn recovers_as(&self) -> Option<u64> {
+        Some(u64::from(self.preallocate) + 2 * u64::from(self.faults))
+    }
+
+    fn describe(&self) -> String {
+        let steps: Vec<String> = self.script.iter().map(|step| format!("{step:?}")).collect();
+        steps.join(", ")
+    }
+
+    fn smaller(&self) -> Vec<Self> {
+        let scripts = shorter(&self.script).into_iter();
+        scripts.map(|script| Self { script, ..*self }).collect()
+    }
 }
 
 /// Steps of the scripts that every run tries. Without optimisation two of them take a minute.
@@ -247,21 +261,20 @@ fn long_scripts() -> impl Iterator<Item = Vec<Do>> {
 }
 
 fn explore_all(
-    scripts: impl Iterator<Item = Vec<Do>>,
+    scripts: impl Iterator<Item = Vec<Do>> + Send,
     bounds: &Bounds,
     preallocate: bool,
     faults: bool,
 ) -> Statistics {
-    let mut sum = Statistics::default();
-    for script in scripts {
-        let workload = WalWorkload { script, preallocate, faults };
-        match explore(&workload, &PrefixOracle::<LogModel<Tag>>::new(), bounds) {
-            Ok(statistics) => sum.add(&statistics),
-            Err(failure) => panic!("{:?}, preallocate {preallocate}: {failure}", workload.script),
+    let workloads = scripts.map(|script| WalWorkload { script, preallocate, faults });
+    let oracle = PrefixOracle::<LogModel<Tag>>::new();
+    match simulated::explore_all(workloads, &oracle, bounds, 0) {
+        Ok(sum) => {
+            println!("{sum}");
+            sum
         }
+        Err(failure) => panic!("preallocate {preallocate}: {failure}"),
     }
-    println!("{sum}");
-    sum
 }
 
 fn disk() -> DiskOptions {

@@ -12,13 +12,16 @@ use super::{DiskOptions, SimulatedDisk, SurvivorLimits};
 #[derive(Debug, Clone)]
 pub struct Bounds {
     pub(super) disk: DiskOptions,
-    pub(super) limits: SurvivorLimits,
+    limits: SurvivorLimits,
+    /// From which crash on others go, counted from 1, ascending.
+    deeper: Vec<(u32, SurvivorLimits)>,
     pub(super) depth: u32,
     pub(super) kill: bool,
     pub(super) faults: Vec<FaultKind>,
     pub(super) fault_lives: u32,
     pub(super) states_max: u64,
     start: Option<Medium>,
+    pub(super) shrink_lives_max: u64,
 }
 
 impl Bounds {
@@ -27,12 +30,14 @@ impl Bounds {
         Self {
             disk,
             limits: SurvivorLimits::new(),
+            deeper: Vec::new(),
             depth: 1,
             kill: true,
             faults: Vec::new(),
             fault_lives: 1,
             states_max: u64::MAX,
             start: None,
+            shrink_lives_max: 200_000,
         }
     }
 
@@ -51,6 +56,37 @@ impl Bounds {
         self
     }
 
+    /// Other limits from one crash on, counted from 1: the crashes inside recoveries are many, and seldom need the care of the
+    /// first.
+    #[must_use]
+    pub fn with_survivors_from_crash(mut self, crash: u32, limits: SurvivorLimits) -> Self {
+        self.deeper.retain(|(at, _)| *at != crash);
+        self.deeper.push((crash, limits));
+        self.deeper.sort_unstable_by_key(|(at, _)| *at);
+        self
+    }
+
+    /// For how many lives of the program the explorer may look for a smaller failure, once it has one: 200,000 is the default.
+    /// With 0 the failure is told as it was found.
+    #[must_use]
+    pub const fn with_shrinking_up_to(mut self, lives: u64) -> Self {
+        self.shrink_lives_max = lives;
+        self
+    }
+
+    /// The survivor limits of each crash.
+    pub(super) fn limits(&self) -> Vec<SurvivorLimits> {
+        let at = |crash| {
+            let from = self.deeper.iter().rev().find(|(from, _)| *from <= crash);
+            from.map_or(self.limits, |(_, limits)| *limits)
+        };
+        let mut all: Vec<_> = (1..=self.depth.max(1)).map(at).collect();
+        while all.len() > 1 && all[all.len() - 1] == all[all.len() - 2] {
+            all.pop();
+        }
+        all
+    }
+
     /// Power cuts only.
     #[must_use]
     pub const fn without_kill(mut self) -> Self {
@@ -58,7 +94,7 @@ impl Bounds {
         self
     }
 
-    /// Let one operation of the first lives fail in each of these ways, each operation in turn.
+    /// Lets one operation of the first lives fail in each of these ways, each operation in turn, and then a crash follow.
     #[must_use]
     pub fn with_faults(mut self, kinds: &[FaultKind]) -> Self {
         self.faults = kinds.to_vec();
@@ -104,8 +140,7 @@ pub struct Statistics {
     pub states: u64,
     /// Those that differed in disk or journal, each of which was recovered and judged.
     pub distinct: u64,
-    /// Recoveries judged, by how many crashes came before; the first is one crash. A state that was met after more crashes
-    /// first and after fewer later counts for both.
+    /// The distinct states by the fewest crashes after which they were met; the first is one crash.
     pub by_depth: Vec<u64>,
     /// Crash points of which every survivor combination was tried.
     pub exhaustive: u64,
@@ -132,15 +167,16 @@ impl Statistics {
         self.faults += other.faults;
         self.cut_short |= other.cut_short;
         for (depth, count) in other.by_depth.iter().enumerate() {
-            self.count_judged(depth, *count);
+            *self.at_depth(depth) += count;
         }
     }
 
-    pub(super) fn count_judged(&mut self, depth: usize, count: u64) {
+    /// How many distinct states there are after so many crashes, less one.
+    pub(super) fn at_depth(&mut self, depth: usize) -> &mut u64 {
         if self.by_depth.len() <= depth {
             self.by_depth.resize(depth + 1, 0);
         }
-        self.by_depth[depth] += count;
+        &mut self.by_depth[depth]
     }
 }
 
@@ -148,7 +184,7 @@ impl fmt::Display for Statistics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} distinct states of {} (judged after 1, 2, … crashes: {:?}), {} crash points ({} exhaustive, {} but for junk, {} sampled), \
+            "{} distinct states of {} (after 1, 2, … crashes: {:?}), {} crash points ({} exhaustive, {} but for junk, {} sampled), \
              {} faults, {} lives{}",
             self.distinct,
             self.states,

@@ -11,9 +11,9 @@ use durability_core::storage::{Capabilities, Directory, Folder, Locking, Name};
 use super::fault::{Fault, FaultKind};
 use super::files::{SimulatedAppender, SimulatedLock, SimulatedReader};
 use super::medium::{Found, Medium};
-use super::names::FOLDER;
+use super::names::{FOLDER, Ino};
 use super::oplog::{Operation, OperationKind};
-use super::state::{Recording, State};
+use super::state::{Recording, State, Subject};
 use super::survivors::Snapshot;
 use super::{DiskOptions, SimulatedError};
 
@@ -86,7 +86,8 @@ impl SimulatedDisk {
         self.lock_state().fault_struck
     }
 
-    /// The disk as it is now, for looking at what a crash would leave.
+    /// The disk as it is now, for looking at what a crash would leave. On disks made by [`explore`](super::explore()) for a
+    /// last life nothing is pending: no crash follows.
     pub fn snapshot(&self) -> Snapshot {
         self.lock_state().snapshot()
     }
@@ -143,7 +144,7 @@ impl SimulatedDisk {
         name: &str,
         act: impl FnOnce(&mut State, Option<FaultKind>) -> Result<T, SimulatedError>,
     ) -> Result<T, SimulatedError> {
-        self.lock_state().perform(kind, (name, None), act)
+        self.lock_state().perform(kind, Subject::Path(name), act)
     }
 }
 
@@ -159,14 +160,14 @@ impl Directory for SimulatedDisk {
 
     fn open(&self, name: Name<'_>) -> Result<Option<SimulatedReader>, SimulatedError> {
         let found = self.perform(OperationKind::Open, name.as_str(), |state, _| {
-            let found = state.medium.file(name)?;
-            let busy = |ino| state.appending.contains(ino);
+            let found = state.medium.named(name)?;
+            let busy = |(_, ino): &(_, Ino)| state.appending.contains(ino);
             if !state.options.read_while_appending && found.as_ref().is_some_and(busy) {
                 return Err(SimulatedError::Busy);
             }
             Ok(found)
         })?;
-        Ok(found.map(|ino| SimulatedReader::new(self.clone(), ino, name.as_str())))
+        Ok(found.map(|(name, ino)| SimulatedReader::new(self.clone(), ino, name)))
     }
 
     fn create(
@@ -184,11 +185,11 @@ impl Directory for SimulatedDisk {
             let reserve = if granted { reserve } else { 0 };
             let reserve = usize::try_from(reserve).map_err(|_| SimulatedError::NoSpace)?;
             let options = state.options;
-            let ino = state.medium.create(name, reserve, &options)?;
+            let (name, ino) = state.medium.create(name, reserve, &options)?;
             state.appending.push(ino);
-            Ok(Some(ino))
+            Ok(Some((name, ino)))
         })?;
-        Ok(made.map(|ino| SimulatedAppender::new(self.clone(), ino, 0, name.as_str())))
+        Ok(made.map(|(name, ino)| SimulatedAppender::new(self.clone(), ino, 0, name)))
     }
 
     fn reopen(&self, name: Name<'_>, at: u64) -> Result<Option<SimulatedAppender>, SimulatedError> {
@@ -197,15 +198,15 @@ impl Directory for SimulatedDisk {
             if !state.options.reopen {
                 return Err(SimulatedError::Unsupported);
             }
-            let Some(ino) = state.medium.file(name)? else { return Ok(None) };
+            let Some((name, ino)) = state.medium.named(name)? else { return Ok(None) };
             state.check_aligned(at, 0)?;
             if at > state.medium.inode(ino).cache.len() as u64 {
                 return Err(SimulatedError::BadPosition);
             }
             state.appending.push(ino);
-            Ok(Some(ino))
+            Ok(Some((name, ino)))
         })?;
-        Ok(found.map(|ino| SimulatedAppender::new(self.clone(), ino, at, name.as_str())))
+        Ok(found.map(|(name, ino)| SimulatedAppender::new(self.clone(), ino, at, name)))
     }
 
     fn remove(&self, name: Name<'_>) -> Result<(), SimulatedError> {
@@ -264,7 +265,7 @@ impl Directory for SimulatedDisk {
     }
 
     fn rename(&self, from: Name<'_>, to: Name<'_>) -> Result<(), SimulatedError> {
-        let names = (to.as_str(), Some(from.as_str()));
+        let names = Subject::Both(to.as_str(), from.as_str());
         self.lock_state().perform(OperationKind::Rename, names, |state, _| {
             if !state.options.rename {
                 return Err(SimulatedError::Unsupported);

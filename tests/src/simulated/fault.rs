@@ -30,13 +30,13 @@ pub enum FaultKind {
     Interrupted,
     /// A sync fails.
     SyncFailed(DroppedPages),
-    /// This and every later operation finds the power off.
+    /// This and every later operation fails: the power is off, or the disk was pulled.
     PowerOff,
 }
 
 impl FaultKind {
-    /// Every kind that a running program can meet.
-    pub const ALL: [Self; 8] = [
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
         Self::Io,
         Self::IoAfterEffect,
         Self::NoSpace,
@@ -45,6 +45,7 @@ impl FaultKind {
         Self::SyncFailed(DroppedPages::None),
         Self::SyncFailed(DroppedPages::All),
         Self::SyncFailed(DroppedPages::Alternate),
+        Self::PowerOff,
     ];
 
     /// Whether an operation of this kind can fail in this way.
@@ -77,7 +78,7 @@ impl FaultKind {
     }
 
     pub(super) fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().chain([Self::PowerOff]).find(|kind| kind.code() == code)
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 }
 

@@ -7,8 +7,9 @@ use alloc::sync::Arc;
 use durability_core::embedded_io::{ErrorType, Read, Seek, SeekFrom, Write};
 use durability_core::storage::{AppendFile, ReadFile};
 
-use super::names::Ino;
+use super::names::{Ino, NameId};
 use super::oplog::OperationKind;
+use super::state::Subject;
 use super::{SimulatedDisk, SimulatedError};
 
 /// A file of a [`SimulatedDisk`], open for reading.
@@ -17,12 +18,12 @@ pub struct SimulatedReader {
     disk: SimulatedDisk,
     ino: Ino,
     cursor: u64,
-    name: Arc<str>,
+    name: NameId,
 }
 
 impl SimulatedReader {
-    pub(super) fn new(disk: SimulatedDisk, ino: Ino, name: &str) -> Self {
-        Self { disk, ino, cursor: 0, name: Arc::from(name) }
+    pub(super) fn new(disk: SimulatedDisk, ino: Ino, name: NameId) -> Self {
+        Self { disk, ino, cursor: 0, name }
     }
 }
 
@@ -57,7 +58,7 @@ impl ReadFile for SimulatedReader {
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, SimulatedError> {
         let kind = OperationKind::Read { at: offset, length: buffer.len() as u64 };
-        self.disk.lock_state().perform(kind, (&self.name, None), |state, _| {
+        self.disk.lock_state().perform(kind, Subject::Known(self.name), |state, _| {
             let bytes = &state.medium.inode(self.ino).cache;
             let start = usize::try_from(offset).ok();
             let rest = start.and_then(|at| bytes.get(at..)).unwrap_or_default();
@@ -80,21 +81,21 @@ pub struct SimulatedAppender {
     position: u64,
     /// Bytes that only this process has.
     behind: Vec<u8>,
-    name: Arc<str>,
+    name: NameId,
 }
 
 impl SimulatedAppender {
-    pub(super) fn new(disk: SimulatedDisk, ino: Ino, position: u64, name: &str) -> Self {
-        Self { disk, ino, position, behind: Vec::new(), name: Arc::from(name) }
+    pub(super) fn new(disk: SimulatedDisk, ino: Ino, position: u64, name: NameId) -> Self {
+        Self { disk, ino, position, behind: Vec::new(), name }
     }
 
     fn hand_over(&mut self, data: &[u8]) -> Result<usize, SimulatedError> {
         let (ino, at) = (self.ino, self.position);
         let kind = OperationKind::Write { at, length: data.len() as u64 };
-        let taken = self
-            .disk
-            .lock_state()
-            .perform(kind, (&self.name, None), |state, fault| state.write(ino, at, data, fault))?;
+        let taken =
+            self.disk.lock_state().perform(kind, Subject::Known(self.name), |state, fault| {
+                state.write(ino, at, data, fault)
+            })?;
         self.position += taken as u64;
         Ok(taken)
     }
@@ -139,7 +140,7 @@ impl Write for SimulatedAppender {
     fn flush(&mut self) -> Result<(), SimulatedError> {
         self.hand_over_all()?;
         let mut state = self.disk.lock_state();
-        state.perform(OperationKind::Flush, (&self.name, None), |_, _| Ok(()))
+        state.perform(OperationKind::Flush, Subject::Known(self.name), |_, _| Ok(()))
     }
 }
 
@@ -152,7 +153,7 @@ impl AppendFile for SimulatedAppender {
         self.hand_over_all()?;
         let mut state = self.disk.lock_state();
         let ino = self.ino;
-        state.perform(OperationKind::SyncData, (&self.name, None), |state, fault| {
+        state.perform(OperationKind::SyncData, Subject::Known(self.name), |state, fault| {
             state.sync(ino, false, fault)
         })
     }
@@ -161,7 +162,7 @@ impl AppendFile for SimulatedAppender {
         self.hand_over_all()?;
         let (ino, at) = (self.ino, self.position);
         let mut state = self.disk.lock_state();
-        state.perform(OperationKind::Trim { at }, (&self.name, None), |state, _| {
+        state.perform(OperationKind::Trim { at }, Subject::Known(self.name), |state, _| {
             let length = usize::try_from(at).map_err(|_| SimulatedError::BadPosition)?;
             let options = state.options;
             if options.reserve {

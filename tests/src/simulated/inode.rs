@@ -45,20 +45,43 @@ impl Inode {
     }
 
     pub(super) fn write(&mut self, sequence: u64, at: usize, data: &[u8], blank: u8) {
+        let length = self.write_cache(at, data, blank);
+        self.pending.push(Change { sequence, at, data: Arc::from(data), length });
+    }
+
+    /// Returns the length of the file.
+    fn write_cache(&mut self, at: usize, data: &[u8], blank: u8) -> usize {
         let end = at + data.len();
         let cache = self.unshared_cache(end);
         if cache.len() < end {
             cache.resize(end, blank);
         }
         cache[at..end].copy_from_slice(data);
-        let length = cache.len();
-        self.pending.push(Change { sequence, at, data: Arc::from(data), length });
+        cache.len()
     }
 
     /// Makes the file longer, or shorter, without writing to it.
     pub(super) fn resize(&mut self, sequence: u64, length: usize, blank: u8) {
         self.unshared_cache(length).resize(length, blank);
         self.pending.push(Change { sequence, at: length, data: Arc::default(), length });
+    }
+
+    /// Writes without keeping track of what a crash could leave, because none will follow. A file whose cache has gone its
+    /// own way keeps it: what a sync then makes durable is not what the cache shows.
+    pub(super) fn write_untracked(&mut self, sequence: u64, at: usize, data: &[u8], blank: u8) {
+        if self.diverged {
+            return self.write(sequence, at, data, blank);
+        }
+        let _length = self.write_cache(at, data, blank);
+    }
+
+    /// A good sync of such a file.
+    pub(super) fn sync_untracked(&mut self, blank: u8) {
+        if self.diverged {
+            return self.sync(blank);
+        }
+        self.durable = Arc::clone(&self.cache);
+        self.pending.clear();
     }
 
     fn unshared_cache(&mut self, room: usize) -> &mut Vec<u8> {

@@ -19,6 +19,8 @@ pub(super) struct Medium {
     sequence: u64,
     /// Counts changes and syncs: equal numbers in one life mean equal disks.
     version: u64,
+    /// No crash will follow: what it could leave need not be known.
+    pub(super) is_last: bool,
     /// Behind `nonce`; a persistent counter, as a chip would have it.
     pub(super) nonce: u64,
 }
@@ -26,13 +28,20 @@ pub(super) struct Medium {
 /// What a name stands for.
 pub(super) enum Found {
     Absent,
-    File(Ino),
+    File(NameId, Ino),
     Folder,
 }
 
 impl Medium {
     pub(super) fn new() -> Self {
-        Self { names: Namespace::new(), inodes: Vec::new(), sequence: 0, version: 0, nonce: 0 }
+        Self {
+            names: Namespace::new(),
+            inodes: Vec::new(),
+            sequence: 0,
+            version: 0,
+            is_last: false,
+            nonce: 0,
+        }
     }
 
     /// The disk after a crash: what is there is durable, and nothing is pending.
@@ -43,7 +52,14 @@ impl Medium {
             durable: Arc::clone(names),
             pending: Vec::new(),
         };
-        Self { names, inodes, sequence: self.sequence, version: 0, nonce: self.nonce }
+        Self {
+            names,
+            inodes,
+            sequence: self.sequence,
+            version: 0,
+            is_last: false,
+            nonce: self.nonce,
+        }
     }
 
     pub(super) fn tick(&mut self) -> u64 {
@@ -62,20 +78,24 @@ impl Medium {
 
     pub(super) fn find_path(&self, path: &str) -> Found {
         let found = self.names.table.find(path);
-        match found.and_then(|id| lookup(&self.names.cached, id)) {
+        match found.and_then(|id| Some((id, lookup(&self.names.cached, id)?))) {
             None => Found::Absent,
-            Some(FOLDER) => Found::Folder,
-            Some(ino) => Found::File(ino),
+            Some((_, FOLDER)) => Found::Folder,
+            Some((id, ino)) => Found::File(id, ino),
         }
     }
 
-    /// The file of that name, which must be one if it is there.
-    pub(super) fn file(&self, name: Name<'_>) -> Result<Option<Ino>, SimulatedError> {
+    /// The file of that name, which must be one if it is there, and the number of the name.
+    pub(super) fn named(&self, name: Name<'_>) -> Result<Option<(NameId, Ino)>, SimulatedError> {
         match self.find(name) {
             Found::Absent => Ok(None),
-            Found::File(ino) => Ok(Some(ino)),
+            Found::File(id, ino) => Ok(Some((id, ino))),
             Found::Folder => Err(SimulatedError::WrongKind),
         }
+    }
+
+    pub(super) fn file(&self, name: Name<'_>) -> Result<Option<Ino>, SimulatedError> {
+        Ok(self.named(name)?.map(|(_, ino)| ino))
     }
 
     pub(super) fn inode(&self, ino: Ino) -> &Inode {
@@ -84,6 +104,19 @@ impl Medium {
 
     pub(super) fn inode_mut(&mut self, ino: Ino) -> &mut Inode {
         Arc::make_mut(&mut self.inodes[ino as usize])
+    }
+
+    /// A good sync.
+    pub(super) fn sync(&mut self, ino: Ino, blank: u8) {
+        let file = self.inode(ino);
+        if file.is_settled() && Arc::ptr_eq(&file.cache, &file.durable) {
+            return;
+        }
+        if self.is_last {
+            self.inode_mut(ino).sync_untracked(blank);
+        } else {
+            self.touch(ino).sync(blank);
+        }
     }
 
     /// A file that is about to be synced.
@@ -105,7 +138,7 @@ impl Medium {
         name: Name<'_>,
         reserve: usize,
         options: &DiskOptions,
-    ) -> Result<Ino, SimulatedError> {
+    ) -> Result<(NameId, Ino), SimulatedError> {
         let id = Table::intern(&mut self.names.table, name.as_str());
         self.make_folders(self.names.table.parent(id))?;
         let ino = Ino::try_from(self.inodes.len()).map_err(|_| SimulatedError::NoSpace)?;
@@ -120,7 +153,7 @@ impl Medium {
                 file.resize(sequence, reserve, options.blank);
             }
         }
-        Ok(ino)
+        Ok((id, ino))
     }
 
     fn make_folders(&mut self, folder: NameId) -> Result<(), SimulatedError> {
@@ -140,7 +173,8 @@ impl Medium {
 
     pub(super) fn change(&mut self, old: Option<NameId>, new: NameId, ino: Option<Ino>) {
         let sequence = self.tick();
-        self.names.change(NameChange { sequence, old, new: Some((new, ino)) });
+        let change = NameChange { sequence, old, new: Some((new, ino)) };
+        self.names.change(change, !self.is_last);
     }
 
     pub(super) fn remove(&mut self, name: Name<'_>) -> Result<(), SimulatedError> {
@@ -165,7 +199,13 @@ impl Medium {
 
     pub(super) fn write(&mut self, ino: Ino, at: usize, data: &[u8], options: &DiskOptions) {
         let sequence = self.tick();
-        self.inode_mut(ino).write(sequence, at, data, options.blank);
+        let is_last = self.is_last;
+        let file = self.inode_mut(ino);
+        if is_last {
+            file.write_untracked(sequence, at, data, options.blank);
+        } else {
+            file.write(sequence, at, data, options.blank);
+        }
     }
 
     /// Cuts a file, if it is longer.

@@ -124,8 +124,7 @@ fn after<M: Model>(
     if let Some(count) = too_early {
         let lost = acknowledged - count;
         let detail = format!(
-            "{acknowledged} operations were acknowledged since the last recovery, the last {lost} of them are lost; \
-             recovery showed {seen:?}"
+            "lost {lost} of the {acknowledged} operations acknowledged since the last recovery: it showed {seen:?}"
         );
         return Err(Violation { law: "durable means durable", detail });
     }

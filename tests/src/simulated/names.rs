@@ -34,17 +34,21 @@ impl Table {
     }
 
     pub(super) fn find(&self, text: &str) -> Option<NameId> {
-        let at = self.entries.iter().position(|entry| *entry.text == *text)?;
-        NameId::try_from(at).ok()
+        self.find_hashed(text, hash_of(text))
+    }
+
+    fn find_hashed(&self, text: &str, hash: u64) -> Option<NameId> {
+        let same = |entry: &Entry| entry.hash == hash && *entry.text == *text;
+        NameId::try_from(self.entries.iter().position(same)?).ok()
     }
 
     /// The number of a path; the folders above it get one too.
     pub(super) fn intern(this: &mut Arc<Self>, text: &str) -> NameId {
-        if let Some(known) = this.find(text) {
+        let hash = hash_of(text);
+        if let Some(known) = this.find_hashed(text, hash) {
             return known;
         }
         let parent = text.rsplit_once('/').map_or(ROOT, |(folder, _)| Self::intern(this, folder));
-        let hash = hash::of_bytes(text.as_bytes());
         let table = Arc::make_mut(this);
         table.entries.push(Entry { text: Arc::from(text), hash, parent });
         NameId::try_from(table.entries.len() - 1).unwrap_or(ROOT)
@@ -67,6 +71,11 @@ impl Table {
         let text = self.text(name);
         text.rsplit_once('/').map_or(text, |(_, file)| file)
     }
+}
+
+/// The root's is 0.
+fn hash_of(text: &str) -> u64 {
+    if text.is_empty() { 0 } else { hash::of_bytes(text.as_bytes()) }
 }
 
 /// Names and what they stand for. Few, hence a list.
@@ -120,10 +129,13 @@ impl Namespace {
         }
     }
 
-    pub(super) fn change(&mut self, change: NameChange) {
+    /// A name comes or goes; untracked only where no crash will follow.
+    pub(super) fn change(&mut self, change: NameChange, is_tracked: bool) {
         let cached = Arc::make_mut(&mut self.cached);
         apply(cached, &change, false);
-        self.pending.push(change);
+        if is_tracked {
+            self.pending.push(change);
+        }
     }
 
     /// Makes the names in a folder durable; with `upwards` also the folder's own name, and so on to the root.

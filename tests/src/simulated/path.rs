@@ -1,6 +1,11 @@
 //! The way to a state, as one line of text.
 //!
 //! Must never hold more than is needed to walk it again: same workload, same disk, same limits, same state.
+//!
+//! `sim1:0:1024:64 less:2,0 io@3/7.1.12 4.0.killed end`: seed, combinations and samples of the survivor limits, with those of
+//! later crashes behind a `+`; which of its smaller programs the workload was shrunk to, and which of that one's; for each
+//! life the fault that struck, the moment of the crash among those that changed the disk, the number of its journal entries by
+//! then, and the state that was left.
 
 use core::fmt;
 use core::str::FromStr;
@@ -31,10 +36,20 @@ pub(super) struct Step {
 /// Several lives that ended in crashes, and one that showed what is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Path {
-    pub(super) limits: SurvivorLimits,
+    /// Of the first crash, and of those that have others; the last goes for the rest.
+    pub(super) limits: Vec<SurvivorLimits>,
+    /// Which of the smaller programs, again and again.
+    pub(super) less: Vec<usize>,
     pub(super) steps: Vec<Step>,
     /// The fault of the last life.
     pub(super) fault: Option<Fault>,
+}
+
+impl Path {
+    pub(super) fn limits_at(&self, crash: usize) -> SurvivorLimits {
+        let known = self.limits.get(crash).or(self.limits.last());
+        known.copied().unwrap_or_default()
+    }
 }
 
 struct FaultText(Option<Fault>);
@@ -47,8 +62,15 @@ impl fmt::Display for FaultText {
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let SurvivorLimits { seed, exhaustive_max, samples } = self.limits;
-        write!(f, "sim1:{seed}:{exhaustive_max}:{samples} ")?;
+        for (at, limits) in self.limits.iter().enumerate() {
+            let SurvivorLimits { seed, exhaustive_max, samples } = limits;
+            let head = if at == 0 { "sim1:" } else { "+" };
+            write!(f, "{head}{seed}:{exhaustive_max}:{samples}")?;
+        }
+        for (at, index) in self.less.iter().enumerate() {
+            write!(f, "{}{index}", if at == 0 { " less:" } else { "," })?;
+        }
+        write!(f, " ")?;
         for step in &self.steps {
             write!(f, "{}{}.{}.", FaultText(step.fault), step.snapshot, step.entries)?;
             match step.left {
@@ -76,6 +98,15 @@ fn number<T: FromStr>(word: &str) -> Result<T, BadReplay> {
     word.parse().map_err(|_| bad(word, "a number"))
 }
 
+const HEAD: &str = "the head of a replay, such as sim1:0:1024:64";
+
+fn limits(words: &str) -> Result<SurvivorLimits, BadReplay> {
+    let fields: Vec<&str> = words.split(':').collect();
+    let [seed, exhaustive_max, samples] = fields[..] else { return Err(bad(words, HEAD)) };
+    let limits = SurvivorLimits::new().with_seed(number(seed)?);
+    Ok(limits.with_exhaustive_max(number(exhaustive_max)?).with_samples(number(samples)?))
+}
+
 fn fault(word: &str) -> Result<(Option<Fault>, &str), BadReplay> {
     let Some((fault, rest)) = word.split_once('/') else { return Ok((None, word)) };
     let (code, at) = fault.split_once('@').ok_or_else(|| bad(fault, "a fault, such as io@3"))?;
@@ -89,16 +120,16 @@ impl FromStr for Path {
     fn from_str(text: &str) -> Result<Self, BadReplay> {
         let mut words = text.split_whitespace();
         let head = words.next().unwrap_or_default();
-        let fields: Vec<&str> = head.split(':').collect();
-        let ["sim1", seed, exhaustive_max, samples] = fields[..] else {
-            return Err(bad(head, "the head of a replay, such as sim1:0:1024:64"));
+        let all = head.strip_prefix("sim1:").ok_or_else(|| bad(head, HEAD))?;
+        let mut path = Self {
+            limits: all.split('+').map(limits).collect::<Result<_, _>>()?,
+            ..Self::default()
         };
-        let limits = SurvivorLimits::new()
-            .with_seed(number(seed)?)
-            .with_exhaustive_max(number(exhaustive_max)?)
-            .with_samples(number(samples)?);
-        let mut path = Self { limits, steps: Vec::new(), fault: None };
         for word in words {
+            if let Some(less) = word.strip_prefix("less:") {
+                path.less = less.split(',').map(number).collect::<Result<_, _>>()?;
+                continue;
+            }
             let (fault, rest) = fault(word)?;
             if rest == "end" {
                 path.fault = fault;

@@ -7,6 +7,11 @@ use alloc::sync::Arc;
 use super::hash::Random;
 use super::inode::Inode;
 
+/// How much a lost piece counts where states are compared.
+pub(super) const LOST: u32 = 2;
+/// A piece that reads as what was never there is harder to understand than one that is lost.
+pub(super) const ODD: u32 = 3;
+
 /// What a choice for one unit stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -184,6 +189,38 @@ impl Pieces {
             length: self.lengths.iter().rposition(|(_, since)| *since <= sequence).unwrap_or(0),
             units: self.units.iter().map(|unit| newest(&unit.kinds)).collect(),
         }
+    }
+
+    /// Of all choices that leave the same bytes, the one in which the least went wrong.
+    pub(super) fn plainest(&self, choice: &FileChoice) -> FileChoice {
+        let length = self.lengths[choice.length].0;
+        let same = |(known, _): &(usize, u64)| *known == length;
+        let mut plain = choice.clone();
+        plain.length = self.lengths.iter().rposition(same).unwrap_or(choice.length);
+        for (at, unit) in self.units.iter().enumerate() {
+            let range = self.range(at, length);
+            let bytes = |kind: usize| {
+                let start = unit.contents + kind * self.unit_bytes;
+                &self.contents[start..start + range.len()]
+            };
+            let kinds = core::iter::once(unit.newest).chain(0..unit.kinds.len());
+            let chosen = bytes(choice.units[at]);
+            plain.units[at] = kinds.into_iter().find(|kind| bytes(*kind) == chosen).unwrap_or(0);
+        }
+        plain
+    }
+
+    /// How much went wrong: 0 if all was kept.
+    pub(super) fn oddity(&self, choice: &FileChoice) -> u32 {
+        let (length, last) =
+            (self.lengths[choice.length].0, self.lengths[self.lengths.len() - 1].0);
+        let units =
+            self.units.iter().zip(&choice.units).map(|(unit, choice)| match unit.kinds[*choice] {
+                _ if unit.start >= length || *choice == unit.newest => 0,
+                Kind::Old | Kind::Written(_) => LOST,
+                Kind::Zeros | Kind::Junk => ODD,
+            });
+        units.sum::<u32>() + if length == last { 0 } else { LOST }
     }
 
     /// The file's bytes after a crash.

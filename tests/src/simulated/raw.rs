@@ -10,7 +10,7 @@ use super::fault::FaultKind;
 use super::medium::Found;
 use super::names::{FOLDER, Ino, Table};
 use super::oplog::OperationKind;
-use super::state::State;
+use super::state::{State, Subject};
 use super::{SimulatedDisk, SimulatedError};
 
 /// A file, whatever its names are: what an open descriptor stands for.
@@ -57,7 +57,7 @@ impl RawDisk<'_> {
     /// The file of that name.
     pub fn find(&self, path: &str) -> Option<RawFile> {
         match self.disk.lock_state().medium.find_path(path) {
-            Found::File(ino) => Some(RawFile(ino)),
+            Found::File(_, ino) => Some(RawFile(ino)),
             Found::Absent | Found::Folder => None,
         }
     }
@@ -114,7 +114,7 @@ impl RawDisk<'_> {
     /// As [`make_folder`](Self::make_folder).
     pub fn link(&self, file: RawFile, path: &str) -> Result<(), SimulatedError> {
         let from = self.name_of(file);
-        let names = (path, Some(&*from));
+        let names = Subject::Both(path, &from);
         self.disk.lock_state().perform(OperationKind::Link, names, |state, _| {
             free(state, path)?;
             name(state, path, Some(file.0));
@@ -127,13 +127,13 @@ impl RawDisk<'_> {
     /// # Errors
     /// If there is no such file, or a folder in its way; the disk's own.
     pub fn rename(&self, from: &str, to: &str) -> Result<(), SimulatedError> {
-        let names = (to, Some(from));
+        let names = Subject::Both(to, from);
         self.disk.lock_state().perform(OperationKind::Rename, names, |state, _| {
             let ino = file_at(state, from)?;
             match state.medium.find_path(to) {
                 Found::Absent => free(state, to)?,
-                Found::File(known) if known == ino => return Ok(()),
-                Found::File(_) => {}
+                Found::File(_, known) if known == ino => return Ok(()),
+                Found::File(..) => {}
                 Found::Folder => return Err(SimulatedError::WrongKind),
             }
             let table = &mut state.medium.names.table;
@@ -221,7 +221,7 @@ impl RawDisk<'_> {
     pub fn sync(&self, file: RawFile) -> Result<(), SimulatedError> {
         let name = self.name_of(file);
         let act = |state: &mut State, fault: Option<FaultKind>| state.sync(file.0, false, fault);
-        self.disk.lock_state().perform(OperationKind::SyncData, (&name, None), act)
+        self.disk.lock_state().perform(OperationKind::SyncData, Subject::Path(&name), act)
     }
 
     /// Makes the names in one folder durable, and neither its own nor those in folders below.
@@ -252,7 +252,7 @@ impl RawDisk<'_> {
         name: &str,
         act: impl FnOnce(&mut State) -> Result<T, SimulatedError>,
     ) -> Result<T, SimulatedError> {
-        self.disk.lock_state().perform(kind, (name, None), |state, _| act(state))
+        self.disk.lock_state().perform(kind, Subject::Path(name), |state, _| act(state))
     }
 }
 
@@ -262,7 +262,7 @@ fn is_folder(state: &State, path: &str) -> bool {
 
 fn file_at(state: &State, path: &str) -> Result<Ino, SimulatedError> {
     match state.medium.find_path(path) {
-        Found::File(ino) => Ok(ino),
+        Found::File(_, ino) => Ok(ino),
         Found::Folder => Err(SimulatedError::WrongKind),
         Found::Absent => Err(SimulatedError::NotFound),
     }

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 
 use super::fault::{Fault, FaultKind};
 use super::medium::Medium;
-use super::names::Ino;
+use super::names::{Ino, NameId};
 use super::oplog::{Operation, OperationKind};
 use super::survivors::Snapshot;
 use super::{DiskOptions, SimulatedError};
@@ -14,7 +14,7 @@ use super::{DiskOptions, SimulatedError};
 /// How much to remember of what happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recording {
-    /// Count operations only: fastest.
+    /// Count operations only, and forget what a crash could leave: for lives that end without one. Fastest.
     Count,
     /// Keep the operations.
     Operations,
@@ -22,6 +22,15 @@ pub(super) enum Recording {
     Snapshots,
     /// Keep both.
     Everything,
+}
+
+/// What an operation is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Subject<'a> {
+    Path(&'a str),
+    Known(NameId),
+    /// The new name and the old one.
+    Both(&'a str, &'a str),
 }
 
 #[derive(Debug)]
@@ -41,7 +50,8 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(medium: Medium, options: DiskOptions, recording: Recording) -> Self {
+    pub(super) fn new(mut medium: Medium, options: DiskOptions, recording: Recording) -> Self {
+        medium.is_last = recording == Recording::Count;
         let mut state = Self {
             medium,
             options,
@@ -63,7 +73,7 @@ impl State {
     pub(super) fn perform<T>(
         &mut self,
         kind: OperationKind,
-        names: (&str, Option<&str>),
+        subject: Subject<'_>,
         act: impl FnOnce(&mut Self, Option<FaultKind>) -> Result<T, SimulatedError>,
     ) -> Result<T, SimulatedError> {
         let fault = self.strike(kind);
@@ -74,8 +84,12 @@ impl State {
         });
         if matches!(self.recording, Recording::Operations | Recording::Everything) {
             let error = result.as_ref().err().copied();
-            let from = names.1.map(Arc::from);
-            self.log.push(Operation { kind, name: Arc::from(names.0), from, error });
+            let (name, from) = match subject {
+                Subject::Path(name) => (Arc::from(name), None),
+                Subject::Known(name) => (Arc::clone(self.medium.names.table.text(name)), None),
+                Subject::Both(name, from) => (Arc::from(name), Some(Arc::from(from))),
+            };
+            self.log.push(Operation { kind, name, from, error });
         }
         if kind.changes_the_disk() {
             self.record_snapshot();
@@ -176,14 +190,14 @@ impl State {
         fault: Option<FaultKind>,
     ) -> Result<(), SimulatedError> {
         let options = self.options;
-        let file = self.medium.touch(ino);
         if let Some(FaultKind::SyncFailed(dropped)) = fault {
+            let file = self.medium.touch(ino);
             file.fail_sync(dropped, options.tear_unit as usize, options.blank);
             return Err(SimulatedError::SyncFailed);
         }
-        file.sync(options.blank);
-        if reveal {
-            file.reveal();
+        self.medium.sync(ino, options.blank);
+        if reveal && self.medium.inode(ino).diverged {
+            self.medium.touch(ino).reveal();
         }
         Ok(())
     }

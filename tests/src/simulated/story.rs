@@ -3,11 +3,12 @@
 //! Must never leave out a piece that was lost.
 
 use core::fmt::{self, Debug, Write};
+use core::ops::Range;
 
 use super::journal::{Event, Journal};
 use super::names::Namespace;
-use super::oplog::{Operation, OperationKind};
-use super::pieces::{FileChoice, Kind, Pieces};
+use super::oplog::Operation;
+use super::pieces::{FileChoice, Kind, Pieces, Unit};
 
 /// What a power cut kept and lost of what was pending.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,22 +52,42 @@ impl Survived {
         if length < last {
             self.lost.push(format!("{name} is {length} bytes long instead of {last}"));
         }
+        let mut runs: Vec<(Range<usize>, Fate)> = Vec::new();
         for (unit, choice) in choice.units.iter().enumerate() {
             let range = pieces.range(unit, length);
-            if range.is_empty() {
-                continue;
+            let fate = Fate::of(&pieces.units[unit], *choice);
+            match runs.last_mut() {
+                _ if range.is_empty() => {}
+                Some((run, same)) if run.end == range.start && *same == fate => run.end = range.end,
+                _ => runs.push((range, fate)),
             }
+        }
+        for (range, fate) in runs {
             let bytes = format!("{name} bytes {}..{}", range.start, range.end);
-            let state = &pieces.units[unit];
-            match state.kinds[*choice] {
-                Kind::Written(_) if *choice == state.newest => self.kept.push(bytes),
-                // A write that changed nothing has only the old content.
-                Kind::Old if state.newest == 0 => self.kept.push(bytes),
-                Kind::Old => self.lost.push(format!("{bytes} (as before)")),
-                Kind::Written(_) => self.lost.push(format!("{bytes} (an earlier write is there)")),
-                Kind::Zeros => self.lost.push(format!("{bytes} (zeros)")),
-                Kind::Junk => self.lost.push(format!("{bytes} (junk)")),
+            match fate {
+                Fate::Kept => self.kept.push(bytes),
+                Fate::Lost(instead) => self.lost.push(format!("{bytes} ({instead})")),
             }
+        }
+    }
+}
+
+/// What became of a unit.
+#[derive(PartialEq, Eq)]
+enum Fate {
+    Kept,
+    Lost(&'static str),
+}
+
+impl Fate {
+    fn of(unit: &Unit, choice: usize) -> Self {
+        match unit.kinds[choice] {
+            // A write that changed nothing has only the old content.
+            _ if choice == unit.newest => Self::Kept,
+            Kind::Old => Self::Lost("as before"),
+            Kind::Written(_) => Self::Lost("an earlier write is there"),
+            Kind::Zeros => Self::Lost("zeros"),
+            Kind::Junk => Self::Lost("junk"),
         }
     }
 }
@@ -79,7 +100,21 @@ impl fmt::Display for Survived {
     }
 }
 
-/// Tells a life up to an operation: what was done to the disk, and what the journal has from its `mark` on.
+/// The most characters of what recovery showed, or of an operation, that are told.
+const DEBUG_MAX: usize = 400;
+
+/// Tells a power cut: what survived and what was lost.
+pub(super) fn tell_cut(text: &mut String, after: u64, survived: &Survived) {
+    let _written = write!(text, "  == power cut after {after} operations; ");
+    let _written = if *survived == Survived::default() {
+        writeln!(text, "nothing was pending")
+    } else {
+        writeln!(text, "{survived}")
+    };
+}
+
+/// Tells a life up to an operation: what was done to the disk, and what the journal has from its `mark` on. What only looked,
+/// and succeeded, is left out.
 pub(super) fn tell_life<O: Debug, S: Debug>(
     text: &mut String,
     life: usize,
@@ -87,7 +122,7 @@ pub(super) fn tell_life<O: Debug, S: Debug>(
     journal: &Journal<O, S>,
     (mark, until): (usize, u64),
 ) {
-    let title = if life == 0 { "first run" } else { "recovery" };
+    let title = if life == 0 { "the first run" } else { "recovery" };
     let _written = writeln!(text, "life {life}, {title}:");
     let mut entries = journal.entries().iter().skip(mark).peekable();
     for (at, operation) in operations.iter().enumerate() {
@@ -97,9 +132,8 @@ pub(super) fn tell_life<O: Debug, S: Debug>(
         while let Some(entry) = entries.next_if(|entry| entry.operations <= at as u64) {
             tell_event(text, &entry.event, entry.issued);
         }
-        let silent = matches!(operation.kind, OperationKind::Read { .. } | OperationKind::Flush);
-        if !silent || operation.error.is_some() {
-            let _written = writeln!(text, "  {at:>3}  {operation}");
+        if operation.kind.changes_the_disk() || operation.error.is_some() {
+            let _written = writeln!(text, "  {at:>5}  {operation}");
         }
     }
     for entry in entries {
@@ -109,8 +143,20 @@ pub(super) fn tell_life<O: Debug, S: Debug>(
 
 fn tell_event<O: Debug, S: Debug>(text: &mut String, event: &Event<O, S>, issued: u64) {
     let _written = match event {
-        Event::Issued(operation) => writeln!(text, "   *   issued #{issued} {operation:?}"),
-        Event::Acknowledged { through } => writeln!(text, "   *   acknowledged through #{through}"),
-        Event::Recovered(seen) => writeln!(text, "   *   recovery showed {seen:?}"),
+        Event::Issued(operation) => writeln!(text, "  asked for #{issued}: {}", Short(operation)),
+        Event::Acknowledged { through } => writeln!(text, "  acknowledged through #{through}"),
+        Event::Recovered(seen) => writeln!(text, "  recovery said {}", Short(seen)),
     };
+}
+
+struct Short<'a, T>(&'a T);
+
+impl<T: Debug> fmt::Display for Short<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{:?}", self.0);
+        match text.char_indices().nth(DEBUG_MAX) {
+            Some((end, _)) => write!(f, "{}… ({} bytes more)", &text[..end], text.len() - end),
+            None => f.write_str(&text),
+        }
+    }
 }

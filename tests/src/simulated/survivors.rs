@@ -8,11 +8,11 @@ use std::collections::HashSet;
 use super::hash::{self, ReadyHash};
 use super::inode::Inode;
 use super::medium::Medium;
-use super::names::{FOLDER, Ino, Names, apply, drop_orphans};
+use super::names::{FOLDER, Ino, Names, Namespace, apply, drop_orphans};
 use super::pieces::{FileChoice, Pieces, count_up};
 use super::state::Recording;
-use super::story::Survived;
 use super::{DiskOptions, SimulatedDisk};
+pub use iter::{CrashState, CrashStatesIter};
 
 /// How many of the states to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +148,33 @@ struct FileOutcomes {
 }
 
 /// The states that a power cut at one moment can leave, each once, in an order that replays keep.
+///
+/// [`explore()`](super::explore()) walks over them by itself; to do so by hand, iterate:
+/// ```
+/// use durability_core::storage::{AppendFile, Directory, Folder, Name};
+/// use durability_core::embedded_io::Write;
+/// use durability_testkit::simulated::{Coverage, DiskOptions, SimulatedDisk, SurvivorLimits};
+///
+/// let disk = SimulatedDisk::new(DiskOptions::new().with_tear_unit(4).without_junk());
+/// let name = Name::new("a")?;
+/// let mut file = disk.create(name, 0)?.ok_or("taken")?;
+/// disk.sync_dir(Folder::ROOT)?;
+/// file.write(b"hello, world")?;
+///
+/// let states = disk.snapshot().crash_states(&SurvivorLimits::new());
+/// assert_eq!(states.coverage(), Coverage::Exhaustive);
+/// let mut whole = 0;
+/// for state in &states {
+///     let recovered = state.disk().contents(name).ok_or("the name is durable")?;
+///     if recovered == b"hello, world" {
+///         assert_eq!(state.survived().to_string(), "survived: a bytes 0..12; lost: nothing");
+///         whole += 1;
+///     }
+/// }
+/// // Lengths 0, 4, 8 and 12, and each unit there or blank.
+/// assert_eq!((states.len(), whole), (1 + 2 + 4 + 8, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct CrashStates {
     snapshot: Snapshot,
@@ -216,25 +243,6 @@ impl CrashStates {
     /// The disk that this state leaves.
     pub fn disk(&self, state: usize) -> SimulatedDisk {
         SimulatedDisk::with(self.medium(state), self.snapshot.options, Recording::Operations)
-    }
-
-    /// What became of every pending piece.
-    pub fn choice(&self, state: usize) -> Survived {
-        let (_, names, picks) = self.states[state];
-        let outcome = &self.names[names as usize];
-        let mut survived = Survived::of_names(&self.snapshot.medium.names, &outcome.choice);
-        for (at, ino) in outcome.inos.iter().enumerate() {
-            let file = self.files[*ino as usize].as_ref();
-            let image = self.picks[picks as usize + at] as usize;
-            let pieces = file.and_then(|file| file.pieces.as_ref().map(|pieces| (file, pieces)));
-            if let Some((file, pieces)) = pieces {
-                let number = Ino::try_from(at).unwrap_or(FOLDER);
-                let name = outcome.names.iter().find(|(_, ino)| *ino == number);
-                let name = name.map(|(name, _)| self.snapshot.medium.names.table.text(*name));
-                survived.add_file(name, pieces, &file.images[image].2);
-            }
-        }
-        survived
     }
 
     pub(super) fn medium(&self, state: usize) -> Medium {
@@ -308,36 +316,23 @@ impl CrashStates {
 
     /// The index of a combination of names.
     fn add_names(&mut self, choice: &[usize]) -> usize {
-        let source = &self.snapshot.medium.names;
-        let mut names = Names::clone(&source.durable);
-        for (change, choice) in source.pending.iter().zip(choice) {
-            if *choice > 0 {
-                apply(&mut names, change, *choice == 2);
-            }
-        }
-        drop_orphans(&mut names, &source.table);
-        names.sort_unstable();
+        let table = &self.snapshot.medium.names.table;
+        let (names, inos) = names_left_by(&self.snapshot.medium.names, choice);
         let mut outcome = NameOutcome {
             names: Arc::default(),
-            inos: Vec::new(),
-            hashes: Vec::new(),
+            hashes: vec![0; inos.len()],
+            inos,
             folders: 0,
             choice: choice.to_vec(),
         };
-        for (name, ino) in &mut names {
-            let hash = source.table.hash(*name);
-            if *ino == FOLDER {
+        for (name, number) in &names {
+            let hash = table.hash(*name);
+            if *number == FOLDER {
                 outcome.folders = outcome.folders.wrapping_add(hash);
-                continue;
+            } else {
+                let file = &mut outcome.hashes[*number as usize];
+                *file = hash::mix(*file, hash);
             }
-            let known = outcome.inos.iter().position(|known| known == ino);
-            let number = known.unwrap_or_else(|| {
-                outcome.inos.push(*ino);
-                outcome.hashes.push(0);
-                outcome.inos.len() - 1
-            });
-            outcome.hashes[number] = hash::mix(outcome.hashes[number], hash);
-            *ino = Ino::try_from(number).unwrap_or(FOLDER);
         }
         let same = |known: &NameOutcome| *known.names == names && known.inos == outcome.inos;
         if let Some(known) = self.names.iter().position(same) {
@@ -419,4 +414,28 @@ impl CrashStates {
     }
 }
 
+/// The names that a choice leaves, their files numbered from 0, and which file each number is.
+fn names_left_by(source: &Namespace, choice: &[usize]) -> (Names, Vec<Ino>) {
+    let mut names = Names::clone(&source.durable);
+    for (change, choice) in source.pending.iter().zip(choice) {
+        if *choice > 0 {
+            apply(&mut names, change, *choice == 2);
+        }
+    }
+    drop_orphans(&mut names, &source.table);
+    names.sort_unstable();
+    let mut inos = Vec::new();
+    for (_, ino) in names.iter_mut().filter(|(_, ino)| *ino != FOLDER) {
+        let known = inos.iter().position(|known| known == ino);
+        let number = known.unwrap_or_else(|| {
+            inos.push(*ino);
+            inos.len() - 1
+        });
+        *ino = Ino::try_from(number).unwrap_or(FOLDER);
+    }
+    (names, inos)
+}
+
+mod iter;
+mod plain;
 mod sampling;

@@ -6,7 +6,7 @@ use durability_core::embedded_io::{Read, Write};
 use durability_core::storage::{AppendFile, Directory, Folder, Name};
 use durability_testkit::simulated::{
     Ended, Journal, LogModel, LogOperation, LogSeen, PrefixOracle, SimulatedAppender,
-    SimulatedDisk, SimulatedError, Workload,
+    SimulatedDisk, SimulatedError, Workload, shorter,
 };
 
 /// What is wrong with it.
@@ -141,17 +141,18 @@ fn parse(bytes: &[u8]) -> (Vec<Record>, usize) {
 }
 
 /// Appends and syncs in every life; `script` holds how many records to append before each sync.
+#[derive(Debug, Clone)]
 pub(crate) struct TinyWorkload {
     pub(crate) bug: Bug,
     pub(crate) folder: &'static str,
-    pub(crate) script: &'static [u16],
+    pub(crate) script: Vec<u16>,
     /// Append a record at the end that nobody syncs.
     pub(crate) tail: bool,
 }
 
 impl TinyWorkload {
     pub(crate) fn new(bug: Bug) -> Self {
-        Self { bug, folder: "", script: &[2, 1], tail: true }
+        Self { bug, folder: "", script: vec![2, 1], tail: true }
     }
 
     fn work(
@@ -159,7 +160,7 @@ impl TinyWorkload {
         log: &mut TinyLog,
         journal: &mut Journal<LogOperation<Record>, LogSeen<Record>>,
     ) -> Ended {
-        for (round, count) in (0..).zip(self.script) {
+        for (round, count) in (0..).zip(&self.script) {
             for number in 0..*count {
                 let record = (journal.epoch() as u16) << 8 | round << 4 | number;
                 journal.issue(LogOperation::Append(record));
@@ -201,5 +202,22 @@ impl Workload for TinyWorkload {
         let (mut log, records) = TinyLog::open(disk, self.folder, self.bug)?;
         journal.recovered(LogSeen { first: 1, records });
         self.work(&mut log, journal)
+    }
+
+    fn describe(&self) -> String {
+        let rounds = self.script.iter().map(|count| format!("append {count}, sync"));
+        let tail = self.tail.then(|| "append 1".to_owned());
+        rounds.chain(tail).collect::<Vec<_>>().join(", ")
+    }
+
+    fn smaller(&self) -> Vec<Self> {
+        let scripts = shorter(&self.script).into_iter();
+        let fewer = (0..self.script.len()).filter(|at| self.script[*at] > 1).map(|at| {
+            let mut script = self.script.clone();
+            script[at] -= 1;
+            script
+        });
+        let all = scripts.chain(fewer).map(|script| Self { script, ..self.clone() });
+        all.chain(self.tail.then(|| Self { tail: false, ..self.clone() })).collect()
     }
 }

@@ -91,7 +91,7 @@ fn without(traced: &Traced, trace: &Trace, reason: Option<&'static str>) -> Outc
         let limits = SurvivorLimits::new().with_exhaustive_max(exhaustive).with_samples(16);
         let options = disk(32).without_junk();
         let bounds = Bounds::new(options).with_survivors(limits).with_depth(crashes);
-        let bounds = bounds.with_start(&traced.start(options));
+        let bounds = bounds.with_start(&traced.start(options)).with_shrinking_up_to(0);
         let oracle = Continued::new(traced.history.clone(), oracle());
         if let Err(failure) = explore(&Replayed::new(trace, &recovery), &oracle, &bounds) {
             let states = failure.statistics.distinct;
