@@ -54,7 +54,9 @@ impl fmt::Display for Dropped {
 }
 
 /// Leaves out each sync in turn, and does each before the last change that it covers.
-pub(crate) fn each(traced: &Traced) -> Result<Vec<Dropped>, Failed> {
+///
+/// Where there is a known reason why none need break, one crash is tried; `deep`, two are.
+pub(crate) fn each(traced: &Traced, deep: bool) -> Result<Vec<Dropped>, Failed> {
     let (mut all, steps) = (Vec::new(), traced.trace.steps());
     let whole = [&traced.before, steps].concat();
     for step in traced.trace.syncs() {
@@ -64,11 +66,11 @@ pub(crate) fn each(traced: &Traced) -> Result<Vec<Dropped>, Failed> {
             continue;
         }
         let why = reason(&whole, traced.before.len() + step, 0);
-        let outcome = without(traced, &traced.trace.without(step), why);
+        let outcome = without(traced, &traced.trace.without(step), why, deep);
         all.push(Dropped { step, call: call.clone(), before: None, outcome });
         if let Some(to) = last_covered(steps, step) {
             let why = reason(&whole, traced.before.len() + step, traced.before.len() + to);
-            let outcome = without(traced, &traced.trace.with_early(step, to), why);
+            let outcome = without(traced, &traced.trace.with_early(step, to), why, deep);
             all.push(Dropped { step, call, before: Some(steps[to].to_string()), outcome });
         }
     }
@@ -85,7 +87,7 @@ fn changes_nothing(traced: &Traced, step: usize) -> Result<bool, Failed> {
 }
 
 /// Without junk: it would break a law where zeros would not, and prove less.
-fn without(traced: &Traced, trace: &Trace, reason: Option<&'static str>) -> Outcome {
+fn without(traced: &Traced, trace: &Trace, reason: Option<&'static str>, deep: bool) -> Outcome {
     let recovery = Library { workload: traced.workload, life: traced.life };
     for (crashes, exhaustive) in [(1, 64), (2, 64), (2, 256)] {
         let limits = SurvivorLimits::new().with_exhaustive_max(exhaustive).with_samples(16);
@@ -97,7 +99,7 @@ fn without(traced: &Traced, trace: &Trace, reason: Option<&'static str>) -> Outc
             let states = failure.statistics.distinct;
             return Outcome::Needed { law: failure.violation.law, crashes, states };
         }
-        if let Some(why) = reason {
+        if let Some(why) = reason.filter(|_| crashes == 2 || !deep) {
             return Outcome::Redundant(why);
         }
     }
