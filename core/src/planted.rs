@@ -118,6 +118,8 @@ mod switch {
         PruneMarkIgnored,
         /// The log goes on in place over a torn tail, so that what is left of the tail stands behind the new entries.
         TornTailWrittenOver,
+        /// A log's first segment gets room, too, in which a crash may leave anything while it is being written.
+        FirstRoomReserved,
         /// Entries follow the first header of a log before it is durable.
         FirstHeaderUnsynced,
         /// Entries of a batch are shown without looking for its last one.

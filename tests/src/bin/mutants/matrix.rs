@@ -126,7 +126,7 @@ fn markdown(rows: &[Row], took: Duration) -> Result<String, Failed> {
     writeln!(
         text,
         "Each bug is planted alone, by `cargo run -p durability-testkit --bin mutants -- --write`, which wrote this file. The tier named for it must find it, by the law \
-         that it breaks; otherwise the run fails. *Cases* are the distinct crash states, damages or tests that were looked at until it was found. First of all \
+         that it breaks; otherwise the run fails. *Cases* are the distinct crash states, damages or tests that were looked at until it was found; of traced runs, the workloads that break. First of all \
          everything was run without a bug, and found nothing.\n"
     )?;
     writeln!(

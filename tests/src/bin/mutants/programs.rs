@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use crate::Failed;
 
-/// A program of tests.
+/// A program that may find a bug: of tests, but for the traced runs.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(not(durability_mutants), allow(dead_code, reason = "the second process reads the rest"))]
 pub(crate) struct Program {
@@ -19,6 +19,9 @@ pub(crate) struct Program {
     /// The tier of proofs that it belongs to.
     pub(crate) tier: u8,
 }
+
+/// The program of the traced runs, which Cargo builds with the tests of its package.
+pub(crate) const TRACED: Program = program("traced", "tests", 6);
 
 const fn program(name: &'static str, package: &'static str, tier: u8) -> Program {
     Program { name, package, tier }
@@ -32,6 +35,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program("host", "std", 2),
     program("interleavings", "tests", 8),
     program("recordlog_search", "core", 2),
+    TRACED,
     program("wal_on_backends", "tests", 2),
 ];
 
@@ -76,7 +80,7 @@ pub(crate) fn run_with_bugs(arguments: &[String]) -> Result<ExitCode, Failed> {
     ]);
     // The tests of a package come with its programs, this one too.
     build.args(["-p", "durability-core", "-p", "durability", "-p", "durability-testkit"]);
-    for program in PROGRAMS {
+    for program in PROGRAMS.iter().filter(|program| program.name != TRACED.name) {
         build.args(["--test", program.name]);
     }
     build.current_dir(root()).stderr(Stdio::inherit());

@@ -5,6 +5,7 @@
 use durability_core::planted::Bug;
 
 use crate::Failed;
+use crate::programs::TRACED;
 use crate::verdict::Found;
 
 /// What must find a bug.
@@ -12,6 +13,8 @@ use crate::verdict::Found;
 pub(crate) enum Finder {
     /// This family of workloads, or another one of its tier.
     Family(&'static str),
+    /// The traced runs of the real adapter.
+    Traced,
     /// This test.
     Test { tier: u8, program: &'static str, test: &'static str },
 }
@@ -33,6 +36,7 @@ impl Finder {
             Self::Family(name) => {
                 durability_testkit::proof::family(name).map_or(0, |family| family.tier)
             }
+            Self::Traced => TRACED.tier,
             Self::Test { tier, .. } => tier,
         }
     }
@@ -42,34 +46,48 @@ impl Planted {
     /// Whether what was found is the law that the bug breaks.
     pub(crate) fn fits(&self, found: &Found) -> bool {
         match self.finder {
-            Finder::Family(_) => covers(&found.law).iter().any(|law| self.laws.contains(law)),
+            Finder::Family(_) | Finder::Traced => {
+                covers(&found.law).iter().any(|law| self.laws.contains(law))
+            }
             Finder::Test { test, .. } => found.law == test,
         }
     }
 }
 
-/// The laws, by number, that the words of an oracle or a workload stand for.
+/// The words of oracles and workloads, and the laws that they may stand for, by number.
+const WORDS: &[(&str, &[u8])] = &[
+    ("durable means durable", &[1, 2, 3, 4, 6, 10]),
+    ("recovery shows a prefix", &[1, 2, 3, 7]),
+    ("a file is old or new, whole", &[1]),
+    ("a sync covers all entries", &[1]),
+    ("a sync covers all records", &[1]),
+    ("entries are as written", &[1]),
+    ("records are as written", &[1]),
+    ("what is synced can be read", &[1]),
+    ("both modes agree", &[1, 4]),
+    ("looking shows what opening finds", &[1, 4]),
+    ("ids have no gap", &[2]),
+    ("numbers have no gap", &[2]),
+    ("a checkpoint has its entries", &[6]),
+    ("entries follow the state without a gap", &[6]),
+    ("every checkpoint meets the log", &[6]),
+    ("the log begins where a checkpoint ends, or before", &[6]),
+    ("every crash opens again", &[8]),
+    ("failure is final", &[10]),
+    ("foreign files are untouched", &[11]),
+    ("no panic", &[11]),
+    ("nothing is left over", &[11]),
+];
+
 fn covers(law: &str) -> &'static [u8] {
-    match law {
-        "durable means durable" => &[1, 2, 3, 4, 6, 10],
-        "recovery shows a prefix" => &[1, 2, 3, 7],
-        "a file is old or new, whole"
-        | "a sync covers all entries"
-        | "a sync covers all records"
-        | "entries are as written"
-        | "records are as written"
-        | "what is synced can be read" => &[1],
-        "both modes agree" | "looking shows what opening finds" => &[1, 4],
-        "ids have no gap" | "numbers have no gap" => &[2],
-        "a checkpoint has its entries"
-        | "entries follow the state without a gap"
-        | "every checkpoint meets the log"
-        | "the log begins where a checkpoint ends, or before" => &[6],
-        "every crash opens again" => &[8],
-        "failure is final" => &[10],
-        "foreign files are untouched" | "no panic" | "nothing is left over" => &[11],
-        _ => &[],
-    }
+    WORDS.iter().find(|(words, _)| *words == law).map_or(&[], |(_, laws)| laws)
+}
+
+/// The law that a text names first: "... law: what happened".
+pub(crate) fn law_in(text: &str) -> Option<&'static str> {
+    let place = |words: &str| text.find(&format!("{words}: "));
+    let named = WORDS.iter().filter_map(|(words, _)| Some((place(words)?, *words)));
+    named.min().map(|(_, words)| words)
 }
 
 const fn family(bug: Bug, laws: &'static [u8], name: &'static str) -> Planted {
@@ -87,6 +105,10 @@ const fn census(bug: Bug, laws: &'static [u8], test: &'static str) -> Planted {
 const fn interleaved(bug: Bug, laws: &'static [u8], test: &'static str) -> Planted {
     let finder = Finder::Test { tier: 8, program: "interleavings", test };
     Planted { bug, laws, finder, harmless: None }
+}
+
+const fn traced(bug: Bug, laws: &'static [u8]) -> Planted {
+    Planted { bug, laws, finder: Finder::Traced, harmless: None }
 }
 
 const fn harmless(bug: Bug, name: &'static str, why: &'static str) -> Planted {
@@ -155,6 +177,7 @@ pub(crate) const ALL: &[Planted] = &[
     family(Bug::OpenedTailUnsynced, &[4, 8], "wal"),
     family(Bug::PruneMarkIgnored, &[8], "wal"),
     family(Bug::TornTailWrittenOver, &[3, 8], "wal"),
+    family(Bug::FirstRoomReserved, &[8], "wal-backends"),
     family(Bug::FirstHeaderUnsynced, &[8], "wal"),
     family(Bug::BatchFlagIgnored, &[7], "wal"),
     family(Bug::LookAheadKeptPlace, &[2], "wal"),
@@ -225,54 +248,24 @@ pub(crate) const ALL: &[Planted] = &[
         "failures",
         "names::an_atomic_write_destroys_no_neighbour_whatever_it_is_called",
     ),
-    test(
-        Bug::FsFileUnsynced,
-        &[1],
-        "host",
-        "syscalls::a_durable_append_is_one_write_and_one_sync_through_one_descriptor",
-    ),
+    traced(Bug::FsFileUnsynced, &[1, 8]),
     test(
         Bug::FsPoisonForgotten,
         &[10],
         "host",
         "syscalls::a_failed_sync_is_reported_once_and_never_tried_again",
     ),
-    test(
-        Bug::FsFolderUnsynced,
-        &[1],
-        "host",
-        "syscalls::a_new_name_is_synced_with_every_folder_above_it_and_later_ones_with_their_own_only",
-    ),
-    test(
-        Bug::FsParentUnsynced,
-        &[1],
-        "host",
-        "syscalls::a_new_name_is_synced_with_every_folder_above_it_and_later_ones_with_their_own_only",
-    ),
-    test(
-        Bug::FsSyncFileMissing,
-        &[4],
-        "host",
-        "syscalls::syncing_a_file_by_name_drops_what_is_cached_after_the_sync_and_only_after_a_good_one",
-    ),
+    traced(Bug::FsFolderUnsynced, &[1, 8]),
+    traced(Bug::FsParentUnsynced, &[1]),
+    traced(Bug::FsSyncFileMissing, &[4, 8]),
     test(
         Bug::FsCacheKept,
         &[4],
         "host",
         "syscalls::after_a_sync_by_name_nothing_of_the_file_is_cached",
     ),
-    test(
-        Bug::FsRootUnsynced,
-        &[1],
-        "host",
-        "syscalls::opening_makes_the_roots_own_name_durable_whoever_created_it",
-    ),
-    test(
-        Bug::FsFoundRootUnsynced,
-        &[4],
-        "host",
-        "syscalls::opening_makes_the_roots_own_name_durable_whoever_created_it",
-    ),
+    traced(Bug::FsRootUnsynced, &[1]),
+    traced(Bug::FsFoundRootUnsynced, &[4]),
     test(
         Bug::FsLinkFollowed,
         &[11],

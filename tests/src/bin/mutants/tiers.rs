@@ -8,8 +8,8 @@ use durability_core::planted::{Bug, ENVIRONMENT, was_reached};
 use durability_testkit::proof::{Family, Size, families, family};
 
 use crate::Failed;
-use crate::programs::{Program, root};
-use crate::table::Finder;
+use crate::programs::{Program, TRACED, root};
+use crate::table::{Finder, law_in};
 use crate::verdict::{Found, Verdict};
 
 /// Runs what must find a bug, which this process has planted.
@@ -22,6 +22,7 @@ pub(crate) fn run(finder: Finder, bug: Option<Bug>) -> Result<Verdict, Failed> {
             let rest = rest.filter(|other| other.name != first.name);
             Ok(explore(core::iter::once(first).chain(rest)))
         }
+        Finder::Traced => run_traced(bug),
         Finder::Test { program, test, .. } => run_tests(Program::named(program)?, &[test], bug),
     }
 }
@@ -80,6 +81,31 @@ pub(crate) fn run_tests(
             Ok(Verdict::Survived { cases: ran, reached: true })
         }
         None => Err(format!("{name} {tests:?}: {}\n{text}", output.status).into()),
+    }
+}
+
+/// The traced runs at their smallest size: seconds.
+pub(crate) fn run_traced(bug: Option<Bug>) -> Result<Verdict, Failed> {
+    let mut command = Command::new(TRACED.path()?);
+    command.arg("--small").env(ENVIRONMENT, bug.map_or("", Bug::name));
+    let output = command.current_dir(root().join(TRACED.package)).output()?;
+    let story = String::from_utf8_lossy(&output.stdout).into_owned();
+    if let Some(line) = story.lines().find(|line| line.starts_with("skipped")) {
+        return Err(line.into());
+    }
+    let violations = || story.split("\nviolation: ").skip(1);
+    if output.status.success() {
+        return Ok(Verdict::Survived { cases: 1, reached: true });
+    }
+    match violations().find_map(law_in) {
+        Some(law) => Ok(Verdict::Found(Found {
+            tier: TRACED.tier,
+            place: TRACED.name.to_owned(),
+            law: law.to_owned(),
+            cases: violations().count() as u64,
+            story,
+        })),
+        None => Err(format!("{}\n{story}", output.status).into()),
     }
 }
 
