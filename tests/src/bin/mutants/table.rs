@@ -240,7 +240,7 @@ pub(crate) const ALL: &[Planted] = &[
     family(Bug::RevivedByZeros, &[3], "recordlog"),
     family(Bug::ResumedWithinClaim, &[3], "recordlog"),
     family(Bug::RecordAcknowledgedUnsynced, &[1], "recordlog"),
-    family(Bug::RenamedUnsynced, &[1], "replace"),
+    family(Bug::RenamedUnsynced, &[1, 8], "replace"),
     family(Bug::RenameUnsynced, &[1], "replace"),
     test(
         Bug::ForeignFileRemoved,
