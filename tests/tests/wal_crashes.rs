@@ -346,3 +346,13 @@ fn the_log_survives_a_fault_and_then_a_crash() {
 fn the_log_survives_two_crashes_in_every_workload_of_three_steps() {
     explore_all(scripts(3..=3), &bounds(disk()), false, false);
 }
+
+/// Crashes inside the recoveries of recoveries. By command, as above.
+#[test]
+#[ignore = "a minute in release"]
+fn the_log_survives_three_crashes_in_every_short_workload() {
+    let few = SurvivorLimits::new().with_exhaustive_max(16).with_samples(4);
+    let bounds = bounds(disk()).with_depth(3).with_survivors_from_crash(2, few);
+    let sum = explore_all(scripts(0..=LENGTH).chain(long_scripts()), &bounds, false, false);
+    assert!(sum.by_depth.len() == 3, "{sum}");
+}

@@ -72,6 +72,8 @@ pub(super) struct Walk<'a, W, O> {
     search: Search<'a>,
     /// For each state that was visited, how many further crashes were tried on it, and at what cost.
     seen: HashMap<u64, (u32, u32), ReadyHash>,
+    /// For each moment at which a crash was tried, how many further crashes were.
+    moments: HashMap<u64, u32, ReadyHash>,
     pub(super) statistics: Statistics,
     pub(super) path: Path,
     /// Lives, and what else took about as long as one.
@@ -89,6 +91,7 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
             path: Path { limits: search.bounds.limits(), ..Path::default() },
             effort: 0,
             seen: HashMap::default(),
+            moments: HashMap::default(),
             statistics: Statistics::default(),
             too_much: None,
         }
@@ -122,7 +125,7 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
     ) -> Result<(), Stop> {
         let bounds = self.search.bounds;
         let may_fail = !ahead.faulted && life_number(&self.path) < bounds.fault_lives;
-        let wanted = ahead.crashes > 0 && may_fail && !bounds.faults.is_empty();
+        let wanted = may_fail && !bounds.faults.is_empty();
         let faults = self.life(medium, journal, (ahead, None), wanted)?;
         let Some(cost) = self.afford(ahead.cost, if faults.is_empty() { 0 } else { FAULT_COST })
         else {
@@ -217,18 +220,23 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
         mark: usize,
         (ahead, fault): (Ahead, Option<Fault>),
     ) -> Result<(), Stop> {
-        let states = snapshot.crash_states(&self.path.limits_at(self.path.steps.len()));
-        self.effort += states.len() as u64 / 16;
-        self.count(&states);
+        let (moment, mut states) = (snapshot.hash(), None);
         for cut in journal.cuts(mark, snapshot.operations, until) {
             let tail = journal.split_off(cut);
+            if !self.is_new_moment(moment, journal.hash(), ahead) {
+                journal.restore(tail);
+                continue;
+            }
+            let states = states.get_or_insert_with(|| self.states(snapshot));
             let mut step =
                 Step { fault, snapshot: number, entries: cut - mark, left: Left::Killed };
             if self.search.bounds.kill
                 && let Some(cost) = self.afford(ahead.cost, KILL_COST)
             {
                 let medium = || snapshot.medium.clone();
-                self.visit(step, snapshot.hash(), medium, journal, Ahead { cost, ..ahead })?;
+                // Where nothing was pending, a power cut leaves the very same.
+                let hash = if snapshot.medium.is_settled() { states.hash(0) } else { moment };
+                self.visit(step, hash, medium, journal, Ahead { cost, ..ahead })?;
             }
             for state in 0..states.len() {
                 let cost = if self.search.cost_max.is_some() {
@@ -246,13 +254,32 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
         Ok(())
     }
 
-    fn count(&mut self, states: &CrashStates) {
+    /// Whether a crash at such a moment was not tried yet, with as much ahead. Recoveries of different states soon come to do
+    /// the same.
+    fn is_new_moment(&mut self, disk: u64, journal: u64, ahead: Ahead) -> bool {
+        if self.search.cost_max.is_some() {
+            return true;
+        }
+        let limits = self.path.limits_at(self.path.steps.len());
+        let limits = mix(limits.exhaustive_max as u64, limits.samples as u64);
+        let key = mix(mix(disk, limits), mix(journal, u64::from(ahead.faulted)));
+        let tried = self.moments.entry(key).or_default();
+        let is_new = *tried < ahead.crashes;
+        *tried = ahead.crashes.max(*tried);
+        is_new
+    }
+
+    /// What a power cut at a moment can leave.
+    fn states(&mut self, snapshot: &Snapshot) -> CrashStates {
+        let states = snapshot.crash_states(&self.path.limits_at(self.path.steps.len()));
+        self.effort += states.len() as u64 / 16;
         self.statistics.crash_points += 1;
         *match states.coverage() {
             Coverage::Exhaustive => &mut self.statistics.exhaustive,
             Coverage::ExhaustiveButJunk => &mut self.statistics.exhaustive_but_junk,
             Coverage::Sampled => &mut self.statistics.sampled,
         } += 1;
+        states
     }
 
     fn visit(
