@@ -113,27 +113,27 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
     pub(super) fn all(&mut self) -> Result<(), Stop> {
         let cost = self.search.cost_max.unwrap_or(u32::MAX);
         let ahead = Ahead { crashes: self.search.bounds.depth, faulted: false, cost };
-        self.lives(&Medium::new(), &mut Journal::new(), ahead)
+        self.lives(Medium::new(), &mut Journal::new(), ahead)
     }
 
     /// A life without a fault, and the same with each fault at each operation.
     fn lives(
         &mut self,
-        medium: &Medium,
+        medium: Medium,
         journal: &mut JournalOf<W>,
         ahead: Ahead,
     ) -> Result<(), Stop> {
         let bounds = self.search.bounds;
         let may_fail = !ahead.faulted && life_number(&self.path) < bounds.fault_lives;
         let wanted = may_fail && !bounds.faults.is_empty();
-        let faults = self.life(medium, journal, (ahead, None), wanted)?;
-        let Some(cost) = self.afford(ahead.cost, if faults.is_empty() { 0 } else { FAULT_COST })
-        else {
-            return Ok(());
-        };
+        if !wanted {
+            return self.life(medium, journal, (ahead, None), false).map(drop);
+        }
+        let faults = self.life(medium.clone(), journal, (ahead, None), true)?;
+        let Some(cost) = self.afford(ahead.cost, FAULT_COST) else { return Ok(()) };
         for fault in faults {
             let ahead = Ahead { faulted: true, cost, ..ahead };
-            self.life(medium, journal, (ahead, Some(fault)), false)?;
+            self.life(medium.clone(), journal, (ahead, Some(fault)), false)?;
         }
         Ok(())
     }
@@ -152,7 +152,7 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
     /// One life, and all that can follow from a crash in it. Returns the faults that could strike it, if wanted.
     fn life(
         &mut self,
-        medium: &Medium,
+        medium: Medium,
         journal: &mut JournalOf<W>,
         (ahead, fault): (Ahead, Option<Fault>),
         wanted: bool,
@@ -164,7 +164,7 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
             (true, false) => Recording::Snapshots,
             (true, true) => Recording::Everything,
         };
-        let disk = SimulatedDisk::with(medium.clone(), self.search.bounds.disk, recording);
+        let disk = SimulatedDisk::with(medium, self.search.bounds.disk, recording);
         let mark = journal.len();
         let life = (life_number(&self.path), fault);
         self.check_time()?;
@@ -323,7 +323,7 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
             }
         }
         self.path.steps.push(step);
-        self.lives(&medium(), journal, Ahead { crashes: ahead.crashes - 1, ..ahead })?;
+        self.lives(medium(), journal, Ahead { crashes: ahead.crashes - 1, ..ahead })?;
         self.path.steps.pop();
         Ok(())
     }
