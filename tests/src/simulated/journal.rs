@@ -50,6 +50,12 @@ pub struct Journal<O, S> {
     disk: Option<SimulatedDisk>,
 }
 
+impl<O, S> Default for Journal<O, S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<O: Hash, S: Hash> Journal<O, S> {
     /// Writes down that an operation is about to be asked for, and returns its number.
     pub fn issue(&mut self, operation: O) -> u64 {
@@ -83,8 +89,14 @@ impl<O: Hash, S: Hash> Journal<O, S> {
 }
 
 impl<O, S> Journal<O, S> {
-    pub(super) const fn new() -> Self {
+    /// An empty journal, in life 0: for rigs of your own, on real disks; [`explore()`](super::explore()) makes its own.
+    pub const fn new() -> Self {
         Self { entries: Vec::new(), life: 0, disk: None }
+    }
+
+    /// A crash was survived, and the next life begins.
+    pub const fn next_life(&mut self) {
+        self.life += 1;
     }
 
     /// Number of the current life: 0 for the first run, one more after every crash.
