@@ -95,9 +95,14 @@ impl<O: Hash, S: Hash> Journal<O, S> {
 }
 
 impl<O, S> Journal<O, S> {
-    /// A journal that nothing was written to: to judge what was not explored here, such as the runs of a real program.
+    /// An empty journal, in life 0: for rigs of your own, on real disks; [`explore()`](super::explore()) makes its own.
     pub const fn new() -> Self {
         Self { entries: Vec::new(), life: 0, disk: None }
+    }
+
+    /// A crash was survived, and the next life begins.
+    pub const fn next_life(&mut self) {
+        self.life += 1;
     }
 
     /// Number of the current life: 0 for the first run, one more after every crash.
