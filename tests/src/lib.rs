@@ -19,3 +19,4 @@ pub mod interleaved;
 pub mod proof;
 mod shared;
 pub mod simulated;
+pub mod traced;

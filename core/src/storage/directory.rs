@@ -154,7 +154,8 @@ pub trait Directory {
     ///
     /// `reserve` asks for that many bytes of room to be made ready, so that appending within it allocates nothing:
     /// blocks written with zeros on a file system, erased ones on flash. It is a wish; a backend may do nothing.
-    /// The reserved room must read as zeros, as `0xFF`, or as absent. It may not read as anything older.
+    /// The reserved room must read as zeros, as `0xFF`, or as absent. It may not read as anything older. (A crash before this has
+    /// returned may leave the name and anything at all in the room; callers must be able to tell.)
     ///
     /// **Durability.** Neither the name nor anything written is durable before `sync_data` *and*
     /// [`sync_dir`](Self::sync_dir).

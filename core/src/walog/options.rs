@@ -158,7 +158,8 @@ impl WalOptions {
         self
     }
 
-    /// Whether new segments reserve their whole size at once. Off by default.
+    /// Whether new segments reserve their whole size at once, but for a log's very first one, which a crash could otherwise leave
+    /// with a header that looks damaged. Off by default.
     #[must_use]
     pub fn preallocate(mut self, preallocate: bool) -> Self {
         self.preallocate = preallocate;

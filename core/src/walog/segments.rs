@@ -169,7 +169,10 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// Creates the file of the next number whose name is free. What has a segment's name and is no file (a folder, a link) takes a
     /// number away, and no more.
     fn create_file(&mut self) -> Result<(u32, D::Appender, NameBuf), Error<D::Error>> {
-        let reserve = if self.settings.preallocate { self.settings.segment_bytes } else { 0 };
+        // A log's very first segment gets no room: a crash may leave anything in room that was being written, and without a
+        // segment before it, nothing would tell that from a log whose first header is damaged.
+        let room = self.settings.preallocate && !self.chain.is_empty();
+        let reserve = if room { self.settings.segment_bytes } else { 0 };
         let mut tries = 0;
         loop {
             let number = self.next_number()?;

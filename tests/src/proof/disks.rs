@@ -45,9 +45,10 @@ pub(super) const fn all() -> [(&'static str, DiskOptions); 12] {
 }
 
 /// Files are as long as their room from the beginning.
-pub(super) const fn reserving() -> [(&'static str, DiskOptions); 3] {
+pub(super) const fn reserving() -> [(&'static str, DiskOptions); 4] {
     [
         ("room is reserved", plain().with_reserve()),
+        ("room is being written", plain().with_written_reserve()),
         ("room is reserved and 0xFF", plain().with_reserve().with_blank(0xFF)),
         ("room is reserved, stale junk", recycling().with_reserve()),
     ]

@@ -5,7 +5,8 @@
 use core::fmt;
 
 use super::fault::FaultKind;
-use super::{DiskOptions, SurvivorLimits};
+use super::medium::Medium;
+use super::{DiskOptions, SimulatedDisk, SurvivorLimits};
 
 /// How far to explore.
 #[derive(Debug, Clone)]
@@ -19,6 +20,7 @@ pub struct Bounds {
     pub(super) faults: Vec<FaultKind>,
     pub(super) fault_lives: u32,
     pub(super) states_max: u64,
+    start: Option<Medium>,
     pub(super) shrink_lives_max: u64,
 }
 
@@ -34,6 +36,7 @@ impl Bounds {
             faults: Vec::new(),
             fault_lives: 1,
             states_max: u64::MAX,
+            start: None,
             shrink_lives_max: 200_000,
         }
     }
@@ -136,6 +139,19 @@ impl Bounds {
     pub const fn with_states_max(mut self, states: u64) -> Self {
         self.states_max = states;
         self
+    }
+
+    /// The first run begins on a disk as this one is now, what is not durable on it included, and not on an empty one.
+    ///
+    /// The journal is empty all the same: the oracle must know what was before.
+    #[must_use]
+    pub fn with_start(mut self, disk: &SimulatedDisk) -> Self {
+        self.start = Some(disk.lock_state().medium.clone());
+        self
+    }
+
+    pub(super) fn start(&self) -> Medium {
+        self.start.clone().unwrap_or_else(Medium::new)
     }
 }
 

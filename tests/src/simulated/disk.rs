@@ -138,7 +138,7 @@ impl SimulatedDisk {
 
     fn sync_folder(&self, folder: Folder<'_>, upwards: bool) -> Result<(), SimulatedError> {
         self.perform(OperationKind::SyncDir, folder.as_str(), |state, _| {
-            state.medium.sync_dir(folder, upwards);
+            state.medium.sync_dir(folder.as_str(), upwards);
             Ok(())
         })
     }

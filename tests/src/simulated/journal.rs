@@ -57,6 +57,12 @@ impl<O, S> Default for Journal<O, S> {
 }
 
 impl<O: Hash, S: Hash> Journal<O, S> {
+    /// Writes down an event of any kind.
+    pub fn tell(&mut self, event: Event<O, S>) {
+        let count = u64::from(matches!(event, Event::Issued(_)));
+        self.push(event, count);
+    }
+
     /// Writes down that an operation is about to be asked for, and returns its number.
     pub fn issue(&mut self, operation: O) -> u64 {
         self.push(Event::Issued(operation), 1);

@@ -4,7 +4,7 @@
 
 use alloc::sync::Arc;
 
-use durability_core::storage::{Folder, Name};
+use durability_core::storage::Name;
 
 use super::inode::Inode;
 use super::names::{FOLDER, Ino, NameChange, NameId, Names, Namespace, ROOT, Table, lookup};
@@ -66,7 +66,7 @@ impl Medium {
         }
     }
 
-    fn tick(&mut self) -> u64 {
+    pub(super) fn tick(&mut self) -> u64 {
         self.sequence += 1;
         self.version += 1;
         self.sequence
@@ -77,7 +77,11 @@ impl Medium {
     }
 
     pub(super) fn find(&self, name: Name<'_>) -> Found {
-        let found = self.names.table.find(name.as_str());
+        self.find_path(name.as_str())
+    }
+
+    pub(super) fn find_path(&self, path: &str) -> Found {
+        let found = self.names.table.find(path);
         match found.and_then(|id| Some((id, lookup(&self.names.cached, id)?))) {
             None => Found::Absent,
             Some((_, FOLDER)) => Found::Folder,
@@ -102,7 +106,7 @@ impl Medium {
         &self.inodes[ino as usize]
     }
 
-    fn inode_mut(&mut self, ino: Ino) -> &mut Inode {
+    pub(super) fn inode_mut(&mut self, ino: Ino) -> &mut Inode {
         Arc::make_mut(&mut self.inodes[ino as usize])
     }
 
@@ -152,7 +156,12 @@ impl Medium {
         self.change(None, id, Some(ino));
         if reserve > 0 {
             let sequence = self.tick();
-            self.inode_mut(ino).resize(sequence, reserve, options.blank);
+            let file = self.inode_mut(ino);
+            if options.reserve_written {
+                file.write(sequence, 0, &vec![options.blank; reserve], options.blank);
+            } else {
+                file.resize(sequence, reserve, options.blank);
+            }
         }
         Ok((id, ino))
     }
@@ -172,7 +181,7 @@ impl Medium {
         }
     }
 
-    fn change(&mut self, old: Option<NameId>, new: NameId, ino: Option<Ino>) {
+    pub(super) fn change(&mut self, old: Option<NameId>, new: NameId, ino: Option<Ino>) {
         let sequence = self.tick();
         let change = NameChange { sequence, old, new: Some((new, ino)) };
         self.names.change(change, !self.is_last);
@@ -218,7 +227,7 @@ impl Medium {
         }
     }
 
-    pub(super) fn sync_dir(&mut self, folder: Folder<'_>, upwards: bool) {
+    pub(super) fn sync_dir(&mut self, folder: &str, upwards: bool) {
         if !self.names.pending.is_empty() {
             self.version += 1;
             self.names.sync(folder, upwards);

@@ -4,8 +4,6 @@
 
 use alloc::sync::Arc;
 
-use durability_core::storage::Folder;
-
 use super::hash;
 
 /// Index of an interned path.
@@ -141,8 +139,8 @@ impl Namespace {
     }
 
     /// Makes the names in a folder durable; with `upwards` also the folder's own name, and so on to the root.
-    pub(super) fn sync(&mut self, folder: Folder<'_>, upwards: bool) {
-        let Some(id) = self.table.find(folder.as_str()) else { return };
+    pub(super) fn sync(&mut self, folder: &str, upwards: bool) {
+        let Some(id) = self.table.find(folder) else { return };
         let table = Arc::clone(&self.table);
         let covered = |name: NameId| {
             table.parent(name) == id && name != ROOT || upwards && is_at_or_above(&table, name, id)

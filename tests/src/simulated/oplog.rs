@@ -22,6 +22,10 @@ pub enum OperationKind {
         /// From where on.
         at: u64,
     },
+    /// A folder is made, through [`RawDisk`](super::RawDisk).
+    MakeFolder,
+    /// A file gets one more name, through [`RawDisk`](super::RawDisk); the operation's name is the new one.
+    Link,
     /// `remove`.
     Remove,
     /// `rename`; the operation's name is the new one.
@@ -101,6 +105,8 @@ impl fmt::Display for Operation {
             Op::Create { reserve: 0 } => write!(f, "create {name}"),
             Op::Create { reserve } => write!(f, "create {name}, {reserve} bytes reserved"),
             Op::Reopen { at } => write!(f, "reopen {name} at {at}"),
+            Op::MakeFolder => write!(f, "make folder {name}"),
+            Op::Link => write!(f, "link {} to {name}", self.from.as_deref().unwrap_or("?")),
             Op::Remove => write!(f, "remove {name}"),
             Op::Rename => write!(f, "rename {} to {name}", self.from.as_deref().unwrap_or("?")),
             Op::List => write!(f, "list {name}"),

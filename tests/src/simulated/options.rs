@@ -26,6 +26,7 @@ pub struct DiskOptions {
     pub(super) reopen: bool,
     pub(super) read_while_appending: bool,
     pub(super) reserve: bool,
+    pub(super) reserve_written: bool,
     pub(super) blank: u8,
     pub(super) write_behind: bool,
     pub(super) program_once: bool,
@@ -49,6 +50,7 @@ impl DiskOptions {
             reopen: true,
             read_while_appending: true,
             reserve: false,
+            reserve_written: false,
             blank: 0,
             write_behind: false,
             program_once: false,
@@ -126,6 +128,15 @@ impl DiskOptions {
     #[must_use]
     pub const fn with_reserve(mut self) -> Self {
         self.reserve = true;
+        self
+    }
+
+    /// As [`with_reserve`](Self::with_reserve), and the room is *written* with blanks, as real files are filled with zeros: until
+    /// they are synced, a crash may leave junk in their place.
+    #[must_use]
+    pub const fn with_written_reserve(mut self) -> Self {
+        self.reserve = true;
+        self.reserve_written = true;
         self
     }
 

@@ -98,7 +98,7 @@ pub(super) fn walk<W: Workload>(
 ) -> Walked {
     let mut journal: JournalOf<W> = Journal::new();
     let mut walked = Walked { text: String::new(), cost: 0, end: End::Fine };
-    let mut medium = Medium::new();
+    let mut medium = bounds.start();
     for (life, step) in path.steps.iter().enumerate() {
         let limits = path.limits_at(life);
         match crash(

@@ -92,8 +92,8 @@ impl Snapshot {
         CrashStates::new(self, *limits)
     }
 
-    /// Identifies cache, durable content and what lies between.
-    pub(super) fn hash(&self) -> u64 {
+    /// A number that tells this disk from others: equal for equal names and contents, cached, durable, and what lies between.
+    pub fn hash(&self) -> u64 {
         let names = &self.medium.names;
         let mut all = hash::mix(hash::of_bytes(b"killed"), self.removed_hash());
         for (view, salt) in [(&names.cached, 1), (&names.durable, 2)] {

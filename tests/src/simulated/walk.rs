@@ -117,7 +117,7 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
     pub(super) fn all(&mut self) -> Result<(), Stop> {
         let cost = self.search.cost_max.unwrap_or(u32::MAX);
         let ahead = Ahead { crashes: self.search.bounds.depth, faulted: false, cost };
-        self.lives(Medium::new(), &mut Journal::new(), ahead)
+        self.lives(self.search.bounds.start(), &mut Journal::new(), ahead)
     }
 
     /// A life without a fault, and the same with each fault at each operation.
