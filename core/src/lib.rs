@@ -48,8 +48,16 @@
 #![deny(unsafe_code)] // one exception, with its proof: bytes/crc/hardware.rs
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, durability_mutants))]
 extern crate std;
+
+#[cfg(not(durability_mutants))]
+#[macro_use]
+mod planted;
+#[cfg(durability_mutants)]
+#[doc(hidden)]
+#[macro_use]
+pub mod planted;
 
 mod bytes;
 pub mod checkpoint;

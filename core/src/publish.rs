@@ -203,7 +203,12 @@ impl<D: Directory> CheckpointPublisher<D> {
             return Err(Error::Gap { needed, first, last });
         }
         self.store.check_log(wal.raw().log_id(), self.options.checkpoint)?;
-        let _durable = wal.flush_and_sync()?; // crash: the log, durable up to here
+        if !planted!(LogUnsyncedBeforeCheckpoint) {
+            let _durable = wal.flush_and_sync()?; // crash: the log, durable up to here
+        }
+        if planted!(PrunedBeforeCheckpoint) {
+            wal.truncate_prefix(wal.raw().next_entry_id())?;
+        }
         self.store.remove_unfinished(self.options.checkpoint)?;
         let (log_id, segment) = (wal.raw().log_id(), wal.raw().tail_segment());
         let meta = CheckpointMeta { log_id, last_id, tag: self.options.tag, segment };
@@ -224,7 +229,8 @@ impl<D: Directory> CheckpointPublisher<D> {
         self.store.adopt(&summary);
         self.store.remove_older(self.options.keep, self.options.checkpoint)?; // crash: any of the older checkpoints
         if self.options.prune
-            && let Some(covered) = self.store.common_last_id()
+            && let Some(covered) =
+                if planted!(PrunedToNewest) { last_id } else { self.store.common_last_id() }
             && let Some(before) = EntryId::new(covered.get().saturating_add(1))
         {
             wal.truncate_prefix(before)?; // crash: a mark, and any of the covered segments, all dead

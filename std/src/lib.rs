@@ -51,6 +51,8 @@
 
 extern crate alloc;
 
+#[macro_use]
+mod plant;
 pub mod storage;
 
 // Every module of the core, present and future; `storage` above takes the place of the core's, which it contains.

@@ -102,8 +102,8 @@ impl Codec {
         clippy::cast_possible_truncation,
         reason = "frames start below 4 GiB; the low half is the definition"
     )]
-    const fn seed(self, offset: u64) -> u32 {
-        self.salt ^ (offset as u32)
+    fn seed(self, offset: u64) -> u32 {
+        self.salt ^ if planted!(SaltWithoutOffset) { 0 } else { offset as u32 }
     }
 
     /// The header of a frame at `offset`, its payload given in two parts.
@@ -136,8 +136,8 @@ impl Codec {
         let position = get_u32(bytes, POSITION);
         let checksum = get_u32(bytes, HEADER_CHECKSUM);
         let (checked, _) = bytes.split_at(8);
-        if self.crc.update(self.seed(offset), checked) != checksum || is_blank_word(word, position)
-        {
+        let verifies = self.crc.update(self.seed(offset), checked) == checksum;
+        if !(verifies || planted!(HeaderUnchecked)) || is_blank_word(word, position) {
             return if is_blank(bytes) { Decoded::Blank } else { Decoded::Bad };
         }
         if word & RESERVED != 0 {

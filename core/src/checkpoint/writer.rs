@@ -235,7 +235,11 @@ impl<D: Directory> CheckpointWriter<D> {
         let flags = Flags { control: true, ..Flags::default() };
         let payload = payload.get(..length).unwrap_or_default();
         self.sink.append(self.codec, flags, self.tally.chunks, payload)?;
-        self.sink.sync()?; // crash: refused, or whole, under a name that may be lost
+        if planted!(CheckpointUnsynced) {
+            self.sink.flush()?;
+        } else {
+            self.sink.sync()?;
+        } // crash: refused, or whole, under a name that may be lost
         let mut file = self.sink.name().clone();
         if let Some(replaces) = &self.replaces {
             let to = &replaces.name;
@@ -243,7 +247,9 @@ impl<D: Directory> CheckpointWriter<D> {
             self.dir.rename(file.as_name(), to.as_name()).on(Operation::Rename, to)?; // crash: old or new
             file.clone_from(to);
         }
-        self.dir.sync_dir(file.as_name().folder()).on(Operation::SyncDir, &file)?;
+        if !planted!(CheckpointNameUnsynced) {
+            self.dir.sync_dir(file.as_name().folder()).on(Operation::SyncDir, &file)?;
+        }
         let (meta, bytes, chunks) = (self.meta, self.tally.bytes, self.tally.chunks);
         Ok(CheckpointSummary { file, meta, bytes, chunks })
     }

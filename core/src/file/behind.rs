@@ -162,6 +162,7 @@ where
             if let Ok(Control::Resume { dead_from }) = control
                 && u64::from(dead_from) == place.bad.offset
                 && header.position == place.position
+                && !planted!(ResumeFrameIgnored)
             {
                 return Ok(Candidate::Resume);
             }
@@ -198,7 +199,7 @@ where
             return Ok(None);
         };
         let whole = self.checksum(header.checksum, at, left)? == header.payload_checksum;
-        if !whole {
+        if !whole && !planted!(SearchQuadratic) {
             *budget = rest;
         }
         Ok(Some(whole))

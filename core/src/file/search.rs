@@ -34,7 +34,10 @@ where
         from: u64,
         position: u32,
     ) -> Result<Behind, Error<R::Error>> {
-        self.search(from, position, |_, _, header| Ok(header.flags.synced))
+        self.search(from, position, |_, _, header| {
+            let proof = header.flags.synced && !planted!(SyncedFlagIgnored);
+            Ok(proof || planted!(AnyLaterFrameProves))
+        })
     }
 
     /// Visits every header from `from` on that verifies at its offset and may follow `position`, until the visitor says stop.

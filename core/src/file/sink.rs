@@ -39,7 +39,9 @@ where
         granule: u32,
     ) -> Result<Self, Error<A::Error>> {
         // Memory that has served to read with may be of any length; what goes out is whole granules.
-        buffer.truncate(buffer_bytes);
+        if !planted!(GranuleSplit) {
+            buffer.truncate(buffer_bytes);
+        }
         grow(&mut buffer, buffer_bytes)?;
         let (base, granule) = (file.position(), granule as usize);
         Ok(Self { file, name, base, buffer, filled: 0, granule, poisoned: false })
@@ -73,7 +75,11 @@ where
 
     /// Fails if an earlier call did.
     pub(crate) fn check(&self) -> Result<(), Error<A::Error>> {
-        if self.poisoned { Err(Error::Poisoned { file: self.name.clone() }) } else { Ok(()) }
+        if self.poisoned && !planted!(PoisonForgotten) {
+            Err(Error::Poisoned { file: self.name.clone() })
+        } else {
+            Ok(())
+        }
     }
 
     /// Appends a frame whose payload is at hand.
@@ -214,7 +220,11 @@ where
     pub(crate) fn sync(&mut self) -> Result<(), Error<A::Error>> {
         self.write_out()?;
         self.poisoned = true;
-        self.file.sync_data().on(Operation::Sync, &self.name)?;
+        let mut synced = self.file.sync_data();
+        if synced.is_err() && planted!(FailedSyncRetried) {
+            synced = self.file.sync_data();
+        }
+        synced.on(Operation::Sync, &self.name)?;
         self.poisoned = false;
         Ok(())
     }
@@ -254,6 +264,7 @@ where
             Ok(0) => {
                 return Err(Error::NoProgress { file: name.clone(), offset: file.position() });
             }
+            Ok(_) if planted!(ShortWriteTakenForWhole) => return Ok(()),
             Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error).on(Operation::Write, name),

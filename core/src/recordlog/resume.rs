@@ -80,8 +80,12 @@ pub(super) fn create<D: Directory>(
         0,
         (RECORD_LOG_HEADER_BYTES as u64).next_multiple_of(options.granule.into()),
     )?;
-    sink.sync()?; // crash: no file, or an unfinished creation
-    dir.sync_dir(path.folder()).on(Operation::SyncDir, sink.name())?; // crash: the same, or an empty log
+    if !planted!(RecordLogHeaderUnsynced) {
+        sink.sync()?; // crash: no file, or an unfinished creation
+    }
+    if !planted!(RecordLogNameUnsynced) {
+        dir.sync_dir(path.folder()).on(Operation::SyncDir, sink.name())?; // crash: the same, or an empty log
+    }
     sink.pad(codec)?;
     Ok(Some(Ready { sink, codec, records: 0, proven: false, unsynced: false, closed: false }))
 }
@@ -98,7 +102,9 @@ pub(super) fn resume<D: Directory>(
     }
     let can_reopen = dir.capabilities().reopen();
     if can_reopen {
-        dir.sync_file(path).on(Operation::Sync, &name)?; // crash: as it was
+        if !planted!(ResumedUnsynced) {
+            dir.sync_file(path).on(Operation::Sync, &name)?; // crash: as it was
+        }
         dir.sync_dir(path.folder()).on(Operation::SyncDir, &name)?;
     }
     match inspect(dir, path, options)? {
@@ -120,7 +126,7 @@ pub(super) fn resume<D: Directory>(
                 sink,
                 codec,
                 records,
-                proven: !torn,
+                proven: !torn || planted!(ResumeFrameNotDurable),
                 unsynced: torn,
                 closed: closed && !torn,
             }))
@@ -189,7 +195,7 @@ fn reopen<D: Directory>(
     // A whole last frame lacks its padding, which is zeros.
     let with = if end.torn_bytes() > 0 { end.fill } else { 0 };
     fill_up_to(&mut sink, with, next)?;
-    if end.torn_bytes() > 0 && end.zeros_revive {
+    if end.torn_bytes() > 0 && end.zeros_revive && !planted!(RevivedByZeros) {
         // Otherwise a crash could leave zeros where the file grew, and a frame behind the record that they complete.
         sink.sync()?; // crash: the torn record is whole, and nothing follows it; or it is dead for good
     }

@@ -327,6 +327,7 @@ fn header<D: Directory>(
     if let Some(checkpoint) = meta.last_id
         && meta.segment != 0
         && wal.was_truncated(checkpoint, meta.segment)
+        && !planted!(StaleCheckpointUsed)
     {
         return Err(Error::CheckpointStale { file: store.path(generation)?, checkpoint });
     }

@@ -90,6 +90,9 @@ impl<D: Directory + ?Sized> DurableDirectory for D {
             // What remains is garbage to every reader; should this fail too, the next write removes it.
             let _garbage_costs_only_room = self.remove(temporary.as_name());
         })?;
+        if planted!(RenameUnsynced) {
+            return Ok(());
+        }
         // Crash before this returns: the new name may be lost, and the old content is there. After it: the new content.
         self.sync_dir(target.folder()).map_err(DurableError::at(DurableStep::SyncDir))
     }
@@ -124,7 +127,9 @@ fn replace<D: Directory + ?Sized>(
     // Crash: the old content is untouched, and the temporary file is garbage.
     write_whole::<D>(&mut file, bytes)?;
     // Crash: as before. Without this, the rename could become durable before the bytes.
-    file.sync_data().map_err(DurableError::at(DurableStep::SyncFile))?;
+    if !planted!(RenamedUnsynced) {
+        file.sync_data().map_err(DurableError::at(DurableStep::SyncFile))?;
+    }
     // Some systems do not rename an open file.
     drop(file);
     // Crash: the target names the old file or the new one; both are whole and durable.
@@ -171,7 +176,10 @@ fn remove_leftovers<D: Directory + ?Sized>(dir: &D, target: Name<'_>) {
     let mut leftovers = Vec::new();
     let _listed_or_not = dir.list(folder, &mut |file| {
         // Names are collected first: not every backend allows removals while it lists.
-        if leftovers.len() < LEFTOVERS_MAX && parse_temporary(file) == Some(hash) {
+        if leftovers.len() < LEFTOVERS_MAX
+            && (parse_temporary(file) == Some(hash)
+                || planted!(ForeignFileRemoved) && is_temporary(file))
+        {
             leftovers.extend(NameBuf::join(folder, file));
         }
     });

@@ -93,7 +93,7 @@ fn look<D: Directory>(
     purpose: Purpose,
     buffer: &mut Vec<u8>,
 ) -> Result<Option<Discovered>, Error<D::Error>> {
-    if purpose == Purpose::Write {
+    if purpose == Purpose::Write && !planted!(OpenedFolderUnsynced) {
         // A name that only a cache has must not become part of what is built upon.
         dir.sync_dir(settings.folder()).on(Operation::SyncDir, &settings.lock_name()?)?;
     }
@@ -101,7 +101,7 @@ fn look<D: Directory>(
     let mut tail_found = false;
     for number in list(dir, settings)?.into_iter().rev() {
         let name = settings.segment_name(number)?;
-        if purpose == Purpose::Write && !tail_found {
+        if purpose == Purpose::Write && !tail_found && !planted!(OpenedTailUnsynced) {
             // What is read from here on is what the medium has: a process may have died with the tail in the cache only, or a failed
             // sync may have left the cache ahead of the medium.
             dir.sync_file(name.as_name()).on(Operation::Sync, &name)?;
@@ -134,7 +134,9 @@ fn look<D: Directory>(
     let only_tail = only_tail.map_err(|broken| damaged(settings, broken))?;
     if let Some(segment) = only_tail.last() {
         let (ending, marks) = scan_tail(dir, settings, log_id, segment, buffer)?;
-        found.oldest = found.oldest.max(marks.oldest);
+        if !planted!(PruneMarkIgnored) {
+            found.oldest = found.oldest.max(marks.oldest);
+        }
         found.end = Some((ending, marks));
     }
     let chain = chain::chain(&found.observed, found.oldest);

@@ -126,7 +126,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         for number in dead {
             self.delete(number)?;
         }
-        if ending.torn_bytes > 0 {
+        if ending.torn_bytes > 0 && !planted!(TornTailWrittenOver) {
             let file = self.settings.segment_name(segment.number)?;
             let (offset, bytes) = (ending.cursor.offset, ending.torn_bytes);
             self.torn_tail = Some(TornTail { file, offset, bytes });
@@ -150,7 +150,9 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         self.durable_through = EntryId::new(self.next_id.get().saturating_sub(1));
         self.begin_segment(self.next_id, oldest)?;
         self.oldest = oldest;
-        self.sync_tail()?; // crash: before it, a header that is torn and nothing behind it; the next open begins anew
+        if !planted!(FirstHeaderUnsynced) {
+            self.sync_tail()?; // crash: before it, a header that is torn and nothing behind it; the next open begins anew
+        }
         for &number in first {
             self.delete(number)?;
         }

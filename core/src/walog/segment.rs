@@ -195,7 +195,7 @@ where
             return Ok(Step::Passed);
         }
         self.marks.closed = false;
-        if flags.more && before.offset >= self.committed {
+        if flags.more && before.offset >= self.committed && !planted!(BatchFlagIgnored) {
             self.find_batch_end(before)?;
             return Ok(if self.ending.is_some() { Step::End } else { Step::Passed });
         }
@@ -228,7 +228,8 @@ where
             }
         }
         self.committed = self.frames.cursor().offset;
-        self.frames.end_look_ahead(start);
+        let back = if planted!(LookAheadKeptPlace) { self.frames.cursor() } else { start };
+        self.frames.end_look_ahead(back);
         Ok(())
     }
 
@@ -277,20 +278,21 @@ where
     #[cold]
     fn end(&mut self, bad: Bad, start: Cursor) -> Result<Step, Error<R::Error>> {
         let entry_id = Some(self.next_id());
-        let damage =
-            self.sealed.is_some() || matches!(bad.kind, BadKind::Newer | BadKind::Position { .. });
+        let sealed = self.sealed.is_some() && !planted!(TornTailInSealed);
+        let damage = sealed || matches!(bad.kind, BadKind::Newer | BadKind::Position { .. });
         if damage {
             return Err(bad.error(self.name(), entry_id));
         }
         let position = self.frames.cursor().position;
-        let behind = self.frames.search_synced(bad.search_from, position)?;
+        let late = if planted!(LookAheadTooFar) { 32 } else { 0 };
+        let behind = self.frames.search_synced(bad.search_from.saturating_add(late), position)?;
         let file_end = self.frames.len()?;
         let blank = bad.kind == BadKind::Blank && behind.written_end <= bad.offset;
         let written_end = if blank { bad.offset } else { behind.written_end.min(file_end) };
         let torn_bytes = written_end.saturating_sub(start.offset);
         // A writer beside this reader may have worked on since the bad frame was read: then it is no bad frame any more.
         let suspect = behind.found.is_some() || torn_bytes > 0;
-        if suspect && self.looked_again != Some(bad.offset) {
+        if suspect && self.looked_again != Some(bad.offset) && !planted!(ReaderLooksOnce) {
             self.looked_again = Some(bad.offset);
             if !self.frames.is_still(bad)? {
                 self.frames.set_cursor(start);

@@ -96,8 +96,14 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         if self.tail.is_open() {
             self.tail.trim()?;
         }
-        self.tail.demand_sync_of_marks();
-        self.sync_tail()?;
+        if !planted!(LoneMarkUnsynced) {
+            self.tail.demand_sync_of_marks();
+        }
+        if planted!(RotatedUnsynced) {
+            self.tail.flush()?;
+        } else {
+            self.sync_tail()?;
+        }
         self.begin_segment(self.next_id, self.oldest)
     }
 
@@ -171,7 +177,8 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     fn create_file(&mut self) -> Result<(u32, D::Appender, NameBuf), Error<D::Error>> {
         // A log's very first segment gets no room: a crash may leave anything in room that was being written, and without a
         // segment before it, nothing would tell that from a log whose first header is damaged.
-        let room = self.settings.preallocate && !self.chain.is_empty();
+        let first = self.chain.is_empty() && !planted!(FirstRoomReserved);
+        let room = self.settings.preallocate && !first;
         let reserve = if room { self.settings.segment_bytes } else { 0 };
         let mut tries = 0;
         loop {
@@ -202,12 +209,18 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// Deletes every file that holds nothing of the log, lowest first, and makes that durable.
     fn sweep(&mut self) -> Result<(), Error<D::Error>> {
         let dead: Vec<u32> = list(&self.dir, &self.settings)?;
-        let dead: Vec<u32> = dead.into_iter().filter(|&number| self.is_dead(number)).collect();
+        let mut dead: Vec<u32> = dead.into_iter().filter(|&number| self.is_dead(number)).collect();
+        if planted!(NewestDeletedFirst) {
+            dead.reverse();
+        }
         if dead.is_empty() {
             return Ok(());
         }
         for number in dead {
             self.delete(number)?; // crash: what is dead may stay, or come back, in any combination
+        }
+        if planted!(DeletedNameUnsynced) {
+            return Ok(());
         }
         let lock = self.settings.lock_name()?;
         self.dir.sync_dir(self.settings.folder()).on(Operation::SyncDir, &lock)
@@ -226,7 +239,8 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         self.check()?;
         self.check_id(before)?;
         let covered = self.chain.windows(2).take_while(|pair| {
-            pair.get(1).is_some_and(|successor| successor.first_id <= before.get())
+            let more = u64::from(planted!(PrunedTooFar));
+            pair.get(1).is_some_and(|successor| successor.first_id <= before.get() + more)
         });
         let covered = covered.count();
         let Some(oldest) = self.chain.get(covered).map(|segment| segment.number) else {
@@ -246,7 +260,9 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             self.rotate()?; // the new header is the mark
         }
         self.tail.demand_sync();
-        self.sync_tail()?; // crash: before it, all segments; after it, deleting goes on at the next open
+        if !planted!(PruneMarkUnsynced) {
+            self.sync_tail()?; // crash: before it, all segments; after it, deleting goes on at the next open
+        }
         self.chain.drain(..covered);
         self.sweep()?;
         self.poisoned = false;
@@ -313,7 +329,8 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         self.sync_tail()?;
         self.tail.detach();
         let oldest = self.next_number()?;
-        self.restart(self.next_id, oldest, None, 0)?;
+        let next = if planted!(IdsRestarted) { EntryId::FIRST } else { self.next_id };
+        self.restart(next, oldest, None, 0)?;
         self.poisoned = false;
         Ok(())
     }
@@ -332,11 +349,15 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let tail = self.chain.last().copied();
         self.next_id = first_id;
         self.oldest = oldest;
-        self.sync_tail()?; // crash: before it, the log as it was; after it, the log as it shall be
+        if !planted!(TruncationUnsynced) {
+            self.sync_tail()?; // crash: before it, the log as it was; after it, the log as it shall be
+        }
         self.chain = kept;
         self.chain.extend(tail);
         // Without the mark, damage to the new header would look like an unfinished creation, and the old entries would come back.
-        self.append_mark()?;
+        if !planted!(TruncationUnmarked) {
+            self.append_mark()?;
+        }
         self.sweep()
     }
 

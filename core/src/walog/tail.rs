@@ -142,8 +142,8 @@ where
     }
 
     /// Whether the file can only be sealed, and not appended to.
-    pub(super) const fn short(&self) -> bool {
-        self.short
+    pub(super) fn short(&self) -> bool {
+        self.short && !planted!(ShortTailGoneOn)
     }
 
     pub(super) const fn closed(&self) -> bool {
@@ -200,6 +200,7 @@ where
     }
 
     pub(super) fn flush(&mut self) -> Result<(), Error<A::Error>> {
+        self.all_durable |= planted!(SyncedFlagEarly);
         self.sink.as_mut().map_or(Ok(()), Sink::flush)
     }
 

@@ -107,7 +107,7 @@ impl FsAppender {
         step: impl FnMut(&File) -> io::Result<T>,
     ) -> Result<T, FsError> {
         let mut step = step;
-        if self.poisoned {
+        if self.poisoned && !planted!(FsPoisonForgotten) {
             return Err(self.error(operation, FsRefusal::Poisoned.into()));
         }
         self.poisoned = true;
@@ -151,6 +151,9 @@ impl AppendFile for FsAppender {
     }
 
     fn sync_data(&mut self) -> Result<(), FsError> {
+        if planted!(FsFileUnsynced) {
+            return Ok(());
+        }
         // The standard library's own: it knows that `fsync` alone is not enough on Apple's systems.
         self.guarded(FsOperation::SyncFile, File::sync_data)
     }

@@ -31,6 +31,9 @@ impl Drop for FsLock {
 
 /// Takes the lock on an open lock file of its own, which must be readable and writable.
 pub(super) fn acquire(file: File) -> io::Result<Locking<FsLock>> {
+    if planted!(LockNotTaken) {
+        return Ok(Locking::Acquired(FsLock { file }));
+    }
     match file.try_lock() {
         Ok(()) => {
             write_holder(&file);

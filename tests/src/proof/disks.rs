@@ -48,7 +48,7 @@ pub(super) const fn all() -> [(&'static str, DiskOptions); 12] {
 pub(super) const fn reserving() -> [(&'static str, DiskOptions); 4] {
     [
         ("room is reserved", plain().with_reserve()),
-        ("room is being written", plain().with_written_reserve()),
+        ("room is written when it is reserved", plain().with_written_reserve()),
         ("room is reserved and 0xFF", plain().with_reserve().with_blank(0xFF)),
         ("room is reserved, stale junk", recycling().with_reserve()),
     ]

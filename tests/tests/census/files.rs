@@ -10,7 +10,7 @@ use durability_core::{EntryId, Error, ReadMode};
 use crate::common::format::{CHECKPOINT_HEADER, Codec};
 use crate::common::payload;
 use crate::predict::{File, Prediction};
-use crate::{Census, Outcome, damages};
+use crate::{Census, Outcome, case, damages};
 
 fn path() -> Name<'static> {
     Name::new("EVENTS.LOG").unwrap()
@@ -132,8 +132,8 @@ fn every_damage_to_a_record_log_is_detected_harmless_or_in_the_window() {
         damages::each(&bytes, |kind, damaged| {
             let changed =
                 damaged.and_then(|damaged| damaged.iter().zip(&bytes).position(|(a, b)| a != b));
-            let case =
-                format!("{name}, {kind}, from {changed:?}, {:?} bytes", damaged.map(<[u8]>::len));
+            let length = damaged.map(<[u8]>::len);
+            let case = case(format_args!("{name}, {kind}, from {changed:?}, {length:?} bytes"));
             census.add(kind, judge_log(&right, damaged, file.predict(damaged), &case));
         });
         println!("{name}: {} bytes{census}", bytes.len());
@@ -157,20 +157,21 @@ fn every_damage_to_a_checkpoint_is_detected_or_harmless() {
     };
     let mut census = Census::default();
     damages::each(&bytes, |kind, damaged| {
+        let case = case(format_args!("checkpoint, {kind}"));
         let dir = put(damaged);
         let touched = damaged.is_none_or(|damaged| {
             (0..bytes.len()).any(|at| counts(at) && damaged.get(at) != Some(&bytes[at]))
         });
         match read_checkpoint::<Vec<String>, _>(&dir, path(), small) {
             Ok(found) => {
-                assert!(found == (meta, state.clone()) && !touched, "{kind}");
+                assert!(found == (meta, state.clone()) && !touched, "{case}");
                 census.add(kind, Outcome::Harmless);
             }
             Err(Error::Corrupt(_) | Error::Unfinished { .. } | Error::Missing { .. }) => {
-                assert!(touched, "{kind}: nothing that counts was touched");
+                assert!(touched, "{case}: nothing that counts was touched");
                 census.add(kind, Outcome::Detected);
             }
-            Err(other) => panic!("{kind}: {other}"),
+            Err(other) => panic!("{case}: {other}"),
         }
     });
     println!("checkpoint: {} bytes{census}", bytes.len());

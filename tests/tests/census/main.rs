@@ -23,8 +23,19 @@ mod recovery;
 mod samples;
 mod segments;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
+
+thread_local! {
+    static CASES: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The next case of this test, with its number: "case 17, ...".
+fn case(about: fmt::Arguments<'_>) -> String {
+    CASES.set(CASES.get() + 1);
+    format!("case {}, {about}", CASES.get())
+}
 
 /// What became of one case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use durability_core::walog::{WalOptions, WalWriter};
 use durability_core::{EntryId, Error, ReadMode};
 
 use crate::common::{Image, disk, image, look};
-use crate::{Census, Outcome, damages};
+use crate::{Census, Outcome, case, damages};
 
 type State = Vec<u64>;
 
@@ -64,17 +64,18 @@ fn every_damage_to_a_published_state_is_detected_harmless_or_in_the_window_of_it
                     Some(damaged) => drop(files.insert(file.clone(), damaged.to_vec())),
                     None => drop(files.remove(file)),
                 }
+                let case = case(format_args!("{kind} in {file}"));
                 let dir = disk(&files);
                 match recover(dir.clone()) {
                     Ok(found) if found.state == right => census.add(kind, Outcome::Harmless),
                     Ok(found) => {
                         // A state, but an older one: only where the log itself is a shorter one.
-                        assert!(file.starts_with("wal"), "{kind} in {file}: {found:?}");
-                        assert!(right.starts_with(&found.state), "{kind} in {file}: {found:?}");
+                        assert!(file.starts_with("wal"), "{case}: {found:?}");
+                        assert!(right.starts_with(&found.state), "{case}: {found:?}");
                         let (entries, _) = look(dir, options(), ReadMode::BestEffort).unwrap();
                         let last = entries.last().map_or(0, |entry| entry.0);
                         let checkpoint = found.report.checkpoint_last_id.map_or(0, EntryId::get);
-                        assert_eq!(found.state.len() as u64, last.max(checkpoint));
+                        assert_eq!(found.state.len() as u64, last.max(checkpoint), "{case}");
                         census.add(kind, Outcome::Window);
                     }
                     Err(
@@ -83,7 +84,7 @@ fn every_damage_to_a_published_state_is_detected_harmless_or_in_the_window_of_it
                         | Error::Gap { .. }
                         | Error::CheckpointAhead { .. },
                     ) => census.add(kind, Outcome::Detected),
-                    Err(other) => panic!("{kind} in {file}: {other}"),
+                    Err(other) => panic!("{case}: {other}"),
                 }
             });
         }

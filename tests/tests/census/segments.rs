@@ -7,7 +7,7 @@ use crate::common::format::{Codec, FRAME, log_id};
 use crate::common::{Entry, Image, disk, entries, image, look, segment};
 use crate::predict::{Before, File, Prediction};
 use crate::samples::{Sample, all};
-use crate::{Census, Outcome, damages};
+use crate::{CASES, Census, Outcome, case, damages};
 
 /// Number, first id, previous segment and its end.
 fn header(bytes: &[u8]) -> (u32, u64, u32, usize) {
@@ -138,8 +138,9 @@ fn count(sample: &Sample) -> Census {
             let changed =
                 damaged.and_then(|damaged| damaged.iter().zip(bytes).position(|(a, b)| a != b));
             let length = damaged.map(<[u8]>::len);
+            let name = sample.name;
             let case =
-                format!("{}, {kind} in {file}, from {changed:?}, {length:?} bytes", sample.name);
+                case(format_args!("{name}, {kind} in {file}, from {changed:?}, {length:?} bytes"));
             census.add(kind, judge(sample, &files, expected.as_ref(), &case));
         });
     }
@@ -160,7 +161,8 @@ fn every_damage_to_a_log_is_detected_harmless_or_in_the_window() {
             || sample.name.contains("closed")
             || sample.name == "truncated last"
         {
-            assert_eq!(census.of_kind("flipped bits", Outcome::Window), 0, "{}", sample.name);
+            let window = census.of_kind("flipped bits", Outcome::Window);
+            assert_eq!(window, 0, "{}, up to case {}", sample.name, CASES.get());
         }
         assert!(census.of(Outcome::Detected) > 0 || sample.right.is_empty(), "{}", sample.name);
     }
@@ -178,7 +180,7 @@ fn older_copies_exchanged_and_foreign_segments_are_detected_or_in_the_window() {
                 assert!(now.starts_with(bytes), "files only grow");
                 let files = [(file.clone(), bytes.clone())].into_iter();
                 let files: Image = sample.files.clone().into_iter().chain(files).collect();
-                let case = format!("{}, {file} as it was", sample.name);
+                let case = case(format_args!("{}, {file} as it was", sample.name));
                 let expected = expected(sample, file, Some(bytes));
                 census.add("older copies", judge(sample, &files, expected.as_ref(), &case));
             }
@@ -199,7 +201,7 @@ fn older_copies_exchanged_and_foreign_segments_are_detected_or_in_the_window() {
                 }
                 for (kind, files) in [("copied segments", copied), ("exchanged segments", moved)] {
                     // Wherever it lies: its header says that it is another one.
-                    let case = format!("{}, {kind}: {file} as {target}", sample.name);
+                    let case = case(format_args!("{}, {kind}: {file} as {target}", sample.name));
                     census.add(kind, judge(sample, &files, None, &case));
                 }
             }
@@ -215,7 +217,7 @@ fn older_copies_exchanged_and_foreign_segments_are_detected_or_in_the_window() {
                 // All of the log is another one now: GUARANTEES.md, 5, a directory put back.
                 continue;
             }
-            let case = format!("{}, a foreign {target}", sample.name);
+            let case = case(format_args!("{}, a foreign {target}", sample.name));
             census.add("foreign segments", judge(sample, &files, None, &case));
         }
     }

@@ -44,6 +44,28 @@ fn damage(files: &Image, options: &WalOptions) -> Corruption {
     found.remove(0)
 }
 
+/// FORMAT.md, "Where a WAL ends", rule 5: whatever wrote it, an entry twice or one left out is never shown.
+#[test]
+fn a_frame_that_verifies_out_of_its_turn_is_damage_in_any_place() {
+    let options = WalOptions::new();
+    let files = synced_each(10, &options);
+    let bytes = &files[&segment(1)];
+    let codec = Codec::of_segment(bytes);
+    let frames = codec.frames(bytes);
+    for index in [1, 4, 9] {
+        let frame = frames[index];
+        for position in [frame.position - 1, frame.position + 1, frame.position + 1000] {
+            let mut files = files.clone();
+            let bytes = files.get_mut(&segment(1)).unwrap();
+            bytes[frame.at + 4..frame.at + 8].copy_from_slice(&position.to_le_bytes());
+            codec.seal(bytes, frame.at);
+            let found = damage(&files, &options);
+            assert_eq!(found.offset, frame.at as u64, "{position} as {}", frame.position);
+            assert!(matches!(found.kind, CorruptionKind::Position { .. }), "{found:?}");
+        }
+    }
+}
+
 #[test]
 fn one_bit_in_a_length_field_is_an_error_with_file_offset_and_entry_in_both_modes() {
     let options = WalOptions::new();

@@ -222,8 +222,18 @@ fn the_empty_path_and_paths_that_lead_out_touch_nothing() {
 fn an_atomic_write_destroys_no_neighbour_whatever_it_is_called() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = FsDirectory::new(scratch.path().join("root")).unwrap();
-    let neighbours =
-        ["data.tmp", "data.TMP", "data~", ".data.tmp", "data.bak", "tmp", "durable-tmp-data"];
+    // The last is what a crash has left of a write to another file: perhaps somebody is at it just now.
+    let others = "durable-tmp-0123456789abcdef-0000000000000001";
+    let neighbours = [
+        "data.tmp",
+        "data.TMP",
+        "data~",
+        ".data.tmp",
+        "data.bak",
+        "tmp",
+        "durable-tmp-data",
+        others,
+    ];
     for file in neighbours {
         std::fs::write(dir.path().join(file), file).unwrap();
     }

@@ -4,7 +4,7 @@ use durability_core::checkpoint::{CheckpointMeta, CheckpointOptions, CheckpointS
 use durability_core::publish::{CheckpointPublisher, PublishOptions};
 use durability_core::recover::{RecoverOptions, Recovered, recover_read_only, recover_with_wal};
 use durability_core::storage::{Folder, MemoryDirectory, MemoryError};
-use durability_core::walog::{WalOptions, WalWriter};
+use durability_core::walog::{WalOptions, WalReader, WalWriter};
 use durability_core::{EntryId, Error};
 use durability_testkit::faults::{Fault, FaultyDirectory, Operation};
 
@@ -168,6 +168,24 @@ fn each_kept_checkpoint_can_stand_in_for_the_newer_ones() {
 
 fn wal_first(files: &crate::common::Image) -> u64 {
     Wal::open(disk(files), small()).unwrap().first_entry_id().get()
+}
+
+#[test]
+fn a_replay_that_begins_before_the_first_entry_left_is_an_error_and_never_a_shorter_one() {
+    let dir = published(true);
+    let first = Wal::open(dir.clone(), small()).unwrap().first_entry_id();
+    assert!(first > id(1));
+    for from in 1..first.get() {
+        let mut reader = WalReader::<u64, _>::open(dir.clone(), small()).unwrap();
+        match reader.replay_from(id(from)) {
+            Err(Error::Gap { needed, first: found, .. }) => {
+                assert_eq!((needed, found), (id(from), Some(first)));
+            }
+            other => panic!("from {from}: {other:?}"),
+        }
+    }
+    let mut reader = WalReader::<u64, _>::open(dir, small()).unwrap();
+    assert_eq!(reader.replay_from(first).unwrap()[0].0, first);
 }
 
 #[test]

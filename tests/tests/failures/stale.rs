@@ -31,26 +31,33 @@ fn all_of(fill: u8, found: &[(u64, Vec<u8>)]) -> bool {
     found.iter().all(|(id, payload)| payload[0] == fill && u64::from(payload[1]) == *id)
 }
 
+/// Bytes of each entry's frame in [`log`]: 16 of header, 8 of payload.
+const ENTRY: usize = 24;
+
+/// Where the three entries of each segment stand: by the lengths of what was appended, and no checksum.
+fn places() -> [usize; 3] {
+    [0, 1, 2].map(|entry| SEGMENT_HEADER + entry * ENTRY)
+}
+
 #[test]
 fn frames_of_another_segment_or_log_at_their_own_offset_never_verify() {
     let (own, other) = (log(1, 0xAA), log(2, 0xBB));
     assert!(own.len() == 3 && own.values().zip(other.values()).all(|(a, b)| a.len() == b.len()));
     for (file, bytes) in &own {
-        let codec = Codec::of_segment(bytes);
         for foreign in own.iter().chain(&other).filter(|(_, foreign)| *foreign != bytes) {
-            for frame in codec.frames(bytes) {
+            for at in places() {
                 // One frame, or this and all that follow, put in the place of the segment's own.
-                for end in [frame.bytes().end, bytes.len()] {
+                for end in [at + ENTRY, bytes.len()] {
                     if end > foreign.1.len() {
                         continue;
                     }
                     let mut mixed = bytes.clone();
-                    mixed[frame.at..end].copy_from_slice(&foreign.1[frame.at..end]);
+                    mixed[at..end].copy_from_slice(&foreign.1[at..end]);
                     let mut files = own.clone();
                     files.insert(file.clone(), mixed);
                     match look(disk(&files), options(1), ReadMode::BestEffort) {
                         Ok((found, _)) => {
-                            assert!(all_of(0xAA, &found), "{file} at {}: {found:?}", frame.at);
+                            assert!(all_of(0xAA, &found), "{file} at {at}: {found:?}");
                             assert!(found.len() >= 6, "only the tail may be cut short");
                         }
                         Err(error) => assert!(error.is_corruption(), "{error}"),
@@ -61,34 +68,40 @@ fn frames_of_another_segment_or_log_at_their_own_offset_never_verify() {
     }
 }
 
+/// An older log, or an older segment of the same one, lies where the new one has written less: as in recycled blocks.
 #[test]
 fn room_that_holds_yesterdays_frames_is_no_part_of_todays_log() {
-    // The whole of an older log, of any length, lies where the new one has written less: as in recycled blocks.
-    let older = log(1, 0xAA)[&segment(1)].clone();
-    for same_id in [false, true] {
+    let older = &log(1, 0xAA);
+    // Segments of three entries: the third one holds the seventh entry, and no more yet.
+    let today = |log_id, length: usize| {
         let dir = MemoryDirectory::new();
-        let id = if same_id { 1 } else { 3 };
-        let mut wal = RawWalWriter::open(dir.clone(), options(id)).unwrap();
-        wal.append(&[0xCC, 1, 0, 0]).unwrap();
-        let _durable = wal.flush_and_sync().unwrap();
-        drop(wal);
-        let mut files = image(&dir);
-        let bytes = files.get_mut(&segment(1)).unwrap();
-        let end = bytes.len();
-        bytes.extend_from_slice(&older[end..]);
-        let dir = disk(&files);
-        let looked = look(dir.clone(), options(id), ReadMode::BestEffort);
-        if same_id {
-            // Two logs of one id in one place: options say that this must not be. It is damage, never a mix.
-            assert!(looked.is_err() || looked.is_ok_and(|(found, _)| all_of(0xCC, &found)));
-            continue;
+        let mut wal = RawWalWriter::open(dir.clone(), options(log_id)).unwrap();
+        for id in 1..=7_u8 {
+            let length = if id == 7 { length } else { 8 };
+            wal.append(&[0xCC, id, 0, 0, 0, 0, 0, 0][..length]).unwrap();
+            let _durable = wal.flush_and_sync().unwrap();
         }
-        assert!(all_of(0xCC, &looked.unwrap().0));
-        let mut wal = RawWalWriter::open(dir.clone(), options(id)).unwrap();
-        assert_eq!(wal.append(&[0xCC, 2, 0, 0]).unwrap(), 2);
-        wal.close().unwrap();
-        let (found, _) = look(dir, options(id), ReadMode::Strict).unwrap();
-        assert!(found.len() == 2 && all_of(0xCC, &found));
+        drop(wal);
+        image(&dir)
+    };
+    // What is left begins where today's last frame ends, or in the middle of it.
+    for length in [8, 4] {
+        // Of the same segment of another log; of other segments of this one.
+        for (log_id, number) in [(3, 3), (1, 1), (1, 2)] {
+            let case = format!("{length} bytes, segment {number} in the room of log {log_id}");
+            let mut files = today(log_id, length);
+            let bytes = files.get_mut(&segment(3)).unwrap();
+            let end = bytes.len();
+            bytes.extend_from_slice(&older[&segment(number)][end..]);
+            let dir = disk(&files);
+            let (found, _) = look(dir.clone(), options(log_id), ReadMode::BestEffort).unwrap();
+            assert!(found.len() == 7 && all_of(0xCC, &found), "{case}: {found:?}");
+            let mut wal = RawWalWriter::open(dir.clone(), options(log_id)).unwrap();
+            assert_eq!(wal.append(&[0xCC, 8, 0, 0]).unwrap(), 8, "{case}");
+            wal.close().unwrap();
+            let (found, _) = look(dir, options(log_id), ReadMode::Strict).unwrap();
+            assert!(found.len() == 8 && all_of(0xCC, &found), "{case}: {found:?}");
+        }
     }
 }
 
