@@ -16,5 +16,6 @@ pub mod backends;
 pub mod conformance;
 pub mod faults;
 pub mod interleaved;
+pub mod proof;
 mod shared;
 pub mod simulated;

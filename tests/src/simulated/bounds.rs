@@ -84,6 +84,31 @@ impl Bounds {
         all
     }
 
+    /// Where the random choices of survivors begin, for every crash.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.limits = self.limits.with_seed(seed);
+        for (_, limits) in &mut self.deeper {
+            *limits = limits.with_seed(seed);
+        }
+        self
+    }
+
+    /// How many crashes may follow one another.
+    pub const fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    /// In which ways operations fail.
+    pub fn faults(&self) -> &[FaultKind] {
+        &self.faults
+    }
+
+    /// In how many lives a fault may strike.
+    pub const fn fault_lives(&self) -> u32 {
+        self.fault_lives
+    }
+
     /// Power cuts only.
     #[must_use]
     pub const fn without_kill(mut self) -> Self {

@@ -81,6 +81,11 @@ impl SimulatedDisk {
         self.lock_state().options.bytes_max = bytes;
     }
 
+    /// The sum of the lengths of all files.
+    pub fn bytes(&self) -> u64 {
+        self.lock_state().medium.bytes()
+    }
+
     /// Whether the failure that was ordered has happened.
     pub fn fault_struck(&self) -> bool {
         self.lock_state().fault_struck

@@ -3,6 +3,7 @@
 //! Must never judge a state that the failure model excludes: a false alarm is worth nothing.
 
 use super::bounds::{Bounds, Statistics};
+use super::explored::Explored;
 use super::failure::Failure;
 use super::model::Oracle;
 use super::shrink::{self, Found};
@@ -68,7 +69,33 @@ pub fn explore<W: Workload>(
     oracle: &impl Oracle<W::Operation, W::Seen>,
     bounds: &Bounds,
 ) -> Result<Statistics, Box<Failure>> {
+    look(workload, oracle, bounds, None)
+}
+
+/// [`explore()`], without looking again at what other explorations have seen.
+///
+/// They must have the same bounds, and workloads that do the same in all lives but the first. A state counts for the exploration
+/// that meets it first, and for the number of crashes that came before it there.
+///
+/// # Errors
+/// The first violation found.
+pub fn explore_beyond<W: Workload>(
+    workload: &W,
+    oracle: &impl Oracle<W::Operation, W::Seen>,
+    bounds: &Bounds,
+    explored: &Explored,
+) -> Result<Statistics, Box<Failure>> {
+    look(workload, oracle, bounds, Some(explored))
+}
+
+fn look<W: Workload>(
+    workload: &W,
+    oracle: &impl Oracle<W::Operation, W::Seen>,
+    bounds: &Bounds,
+    explored: Option<&Explored>,
+) -> Result<Statistics, Box<Failure>> {
     let mut walk = Walk::new(workload, oracle, Search::of(bounds));
+    walk.beyond = explored;
     let Err(Stop::Broken(violation)) = walk.all() else { return Ok(walk.statistics) };
     let found = Found { violation, path: walk.path };
     Err(shrink::tell(workload, oracle, bounds, (found, walk.statistics)))

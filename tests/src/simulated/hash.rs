@@ -28,10 +28,10 @@ pub(super) fn of_bytes(bytes: &[u8]) -> u64 {
 }
 
 /// A sequence of numbers without a pattern: the generator behind junk and samples.
-pub(super) struct Random(pub(super) u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(K0);
         // Twice, and not with K1, which would multiply by zero.
         mix(mix(self.0, 1), 2)
@@ -39,7 +39,7 @@ impl Random {
 
     /// A number below `bound`; 0 if that is 0.
     #[expect(clippy::cast_possible_truncation, reason = "the remainder is below a usize")]
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound.max(1) as u64) as usize
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Medium {
     pub(super) is_last: bool,
     /// Behind `nonce`; a persistent counter, as a chip would have it.
     pub(super) nonce: u64,
+    /// What the file held that was removed last.
+    pub(super) removed: Arc<Vec<u8>>,
 }
 
 /// What a name stands for.
@@ -41,6 +43,7 @@ impl Medium {
             version: 0,
             is_last: false,
             nonce: 0,
+            removed: Arc::default(),
         }
     }
 
@@ -59,6 +62,7 @@ impl Medium {
             version: 0,
             is_last: false,
             nonce: self.nonce,
+            removed: Arc::clone(&self.removed),
         }
     }
 
@@ -175,7 +179,8 @@ impl Medium {
     }
 
     pub(super) fn remove(&mut self, name: Name<'_>) -> Result<(), SimulatedError> {
-        if self.file(name)?.is_some() {
+        if let Some(ino) = self.file(name)? {
+            self.removed = Arc::clone(&self.inode(ino).cache);
             let id = Table::intern(&mut self.names.table, name.as_str());
             self.change(None, id, None);
         }

@@ -32,6 +32,7 @@ pub struct DiskOptions {
     pub(super) naive_sync_file: bool,
     pub(super) rename_keeps_old_name: bool,
     pub(super) junk: bool,
+    pub(super) stale_from: Option<usize>,
 }
 
 impl DiskOptions {
@@ -54,6 +55,7 @@ impl DiskOptions {
             naive_sync_file: false,
             rename_keeps_old_name: false,
             junk: true,
+            stale_from: None,
         }
     }
 
@@ -167,6 +169,16 @@ impl DiskOptions {
     #[must_use]
     pub const fn without_junk(mut self) -> Self {
         self.junk = false;
+        self
+    }
+
+    /// From this offset on, junk is what the file that was removed last held at the same place, as far as it reached: blocks are used
+    /// again, and a write that is lost leaves in them what was there before. To a log, no junk looks better than its own old frames.
+    ///
+    /// This is more than the failure model allows, where lost bytes of a file that grew are blank; file systems without ordered data do it.
+    #[must_use]
+    pub const fn with_stale_junk_from(mut self, offset: usize) -> Self {
+        self.stale_from = Some(offset);
         self
     }
 

@@ -57,7 +57,13 @@ pub(super) struct FileChoice {
 }
 
 impl Pieces {
-    pub(super) fn of(inode: &Inode, unit_bytes: usize, blank: u8, junk: bool) -> Self {
+    /// Junk is made of `stale` bytes from an offset on, as far as they reach.
+    pub(super) fn of(
+        inode: &Inode,
+        (unit_bytes, blank): (usize, u8),
+        junk: bool,
+        stale: (usize, &[u8]),
+    ) -> Self {
         let mut all = Self {
             base: Arc::clone(&inode.durable),
             unit_bytes,
@@ -74,12 +80,12 @@ impl Pieces {
         starts.sort_unstable();
         starts.dedup();
         for start in starts {
-            all.add_unit(inode, start, junk);
+            all.add_unit(inode, start, junk, stale);
         }
         all
     }
 
-    fn add_unit(&mut self, inode: &Inode, start: usize, junk: bool) {
+    fn add_unit(&mut self, inode: &Inode, start: usize, junk: bool, stale: (usize, &[u8])) {
         let size = self.unit_bytes;
         let mut unit =
             Unit { start, kinds: vec![Kind::Old], newest: 0, contents: self.contents.len() };
@@ -100,12 +106,16 @@ impl Pieces {
         unit.newest = unit.kinds.len() - 1;
         let mut random = Random(start as u64);
         let mut damaged = |with_junk: bool| {
-            let bytes =
-                now.iter().zip(&written).map(|(byte, written)| match (written, with_junk) {
-                    (true, true) => random.next().to_le_bytes()[0],
-                    (true, false) => 0,
-                    (false, _) => *byte,
-                });
+            let each = now.iter().zip(&written).enumerate();
+            let bytes = each.map(|(at, (byte, written))| match (written, with_junk) {
+                (true, true) => {
+                    let junk = random.next().to_le_bytes()[0];
+                    let stale = stale.1.get(start + at).filter(|_| start + at >= stale.0);
+                    stale.copied().unwrap_or(junk)
+                }
+                (true, false) => 0,
+                (false, _) => *byte,
+            });
             bytes.collect::<Vec<_>>()
         };
         self.add_content(&mut unit, Kind::Zeros, &damaged(false));

@@ -95,7 +95,7 @@ impl Snapshot {
     /// Identifies cache, durable content and what lies between.
     pub(super) fn hash(&self) -> u64 {
         let names = &self.medium.names;
-        let mut all = hash::of_bytes(b"killed");
+        let mut all = hash::mix(hash::of_bytes(b"killed"), self.removed_hash());
         for (view, salt) in [(&names.cached, 1), (&names.durable, 2)] {
             let mut sum = 0_u64;
             for (name, ino) in view.iter() {
@@ -112,6 +112,11 @@ impl Snapshot {
             all = hash::mix(all, hash::mix(old, new));
         }
         all
+    }
+
+    /// What was removed counts where it may come back as junk.
+    fn removed_hash(&self) -> u64 {
+        self.options.stale_from.map_or(0, |_| hash::of_bytes(&self.medium.removed))
     }
 
     fn file_hash(&self, ino: Ino) -> u64 {
@@ -278,7 +283,10 @@ impl CrashStates {
                     file.images.push((hash, settled, FileChoice::default()));
                 } else {
                     let unit = options.tear_unit as usize;
-                    file.pieces = Some(Pieces::of(inode, unit, options.blank, options.junk));
+                    let stale =
+                        options.stale_from.map_or((0, &[][..]), |from| (from, &medium.removed[..]));
+                    let unit = (unit, options.blank);
+                    file.pieces = Some(Pieces::of(inode, unit, options.junk, stale));
                 }
                 *slot = Some(file);
             }
@@ -401,7 +409,7 @@ impl CrashStates {
 
     fn add_state(&mut self, names: usize, picks: &[usize]) {
         let outcome = &self.names[names];
-        let mut hash = outcome.folders;
+        let mut hash = outcome.folders.wrapping_add(self.snapshot.removed_hash());
         for ((ino, pick), name) in outcome.inos.iter().zip(picks).zip(&outcome.hashes) {
             let image = self.files[*ino as usize].as_ref().map_or(0, |file| file.images[*pick].0);
             hash = hash.wrapping_add(hash::mix(*name, image));

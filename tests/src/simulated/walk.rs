@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::bounds::{Bounds, Statistics};
+use super::explored::{Explored, Met};
 use super::fault::Fault;
 use super::hash::{ReadyHash, mix};
 use super::known::Known;
@@ -74,6 +75,8 @@ pub(super) struct Walk<'a, W, O> {
     seen: HashMap<u64, (u32, u32), ReadyHash>,
     /// For each moment at which a crash was tried, how many further crashes were.
     moments: HashMap<u64, u32, ReadyHash>,
+    /// What others have seen; it takes the place of `seen`.
+    pub(super) beyond: Option<&'a Explored>,
     pub(super) statistics: Statistics,
     pub(super) path: Path,
     /// Lives, and what else took about as long as one.
@@ -92,6 +95,7 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
             effort: 0,
             seen: HashMap::default(),
             moments: HashMap::default(),
+            beyond: None,
             statistics: Statistics::default(),
             too_much: None,
         }
@@ -263,6 +267,9 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
         let limits = self.path.limits_at(self.path.steps.len());
         let limits = mix(limits.exhaustive_max as u64, limits.samples as u64);
         let key = mix(mix(disk, limits), mix(journal, u64::from(ahead.faulted)));
+        if let Some(explored) = self.beyond {
+            return explored.meet_moment(key, ahead.crashes);
+        }
         let tried = self.moments.entry(key).or_default();
         let is_new = *tried < ahead.crashes;
         *tried = ahead.crashes.max(*tried);
@@ -293,17 +300,43 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
         self.statistics.states += 1;
         // Lives that wrote nothing down differ in their number only, which nothing depends on.
         let key = mix(hash, mix(journal.hash(), u64::from(ahead.faulted)));
+        if !self.is_worth_a_look(key, ahead) {
+            return Ok(());
+        }
+        self.path.steps.push(step);
+        self.lives(medium(), journal, Ahead { crashes: ahead.crashes - 1, ..ahead })?;
+        self.path.steps.pop();
+        Ok(())
+    }
+
+    /// Writes down that a state is looked at; false if it was before, or if there is no room for more.
+    fn is_worth_a_look(&mut self, key: u64, ahead: Ahead) -> bool {
         let depth = self.path.steps.len();
         let tried = (ahead.crashes, ahead.cost);
         let is_full = self.statistics.distinct >= self.search.bounds.states_max;
+        if let Some(explored) = self.beyond {
+            match explored.meet(key, ahead.crashes, !is_full) {
+                Met::Tried => return false,
+                Met::Shallower => {}
+                Met::New if is_full => {
+                    self.statistics.cut_short = true;
+                    return false;
+                }
+                Met::New => {
+                    self.statistics.distinct += 1;
+                    *self.statistics.at_depth(depth) += 1;
+                }
+            }
+            return true;
+        }
         if self.is_known(key, ahead.crashes) {
-            return Ok(());
+            return false;
         }
         match self.seen.entry(key) {
             Entry::Occupied(mut known) => {
                 let (crashes, cost) = *known.get();
                 if crashes >= tried.0 && cost >= tried.1 {
-                    return Ok(());
+                    return false;
                 }
                 if crashes <= tried.0 && cost <= tried.1 {
                     known.insert(tried);
@@ -314,7 +347,7 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
             }
             Entry::Vacant(_) if is_full => {
                 self.statistics.cut_short = true;
-                return Ok(());
+                return false;
             }
             Entry::Vacant(new) => {
                 new.insert(tried);
@@ -322,10 +355,7 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
                 *self.statistics.at_depth(depth) += 1;
             }
         }
-        self.path.steps.push(step);
-        self.lives(medium(), journal, Ahead { crashes: ahead.crashes - 1, ..ahead })?;
-        self.path.steps.pop();
-        Ok(())
+        true
     }
 }
 
@@ -351,11 +381,16 @@ pub(super) fn live<W: Workload>(
     journal.end_life();
     match ended {
         Err(detail) => return Err(Violation { law: "no panic", detail }),
-        Ok(Err(error)) if fault.is_none() => {
-            let law = if life == 0 { "runs without an error" } else { "every crash opens again" };
-            return Err(Violation { law, detail: error.to_string() });
-        }
-        Ok(_) => {}
+        Ok(Err(error)) => match error.downcast() {
+            Ok(violation) => return Err(*violation),
+            Err(error) if fault.is_none() => {
+                let law =
+                    if life == 0 { "runs without an error" } else { "every crash opens again" };
+                return Err(Violation { law, detail: error.to_string() });
+            }
+            Err(_) => {}
+        },
+        Ok(Ok(())) => {}
     }
     oracle.check(journal)
 }

@@ -8,7 +8,8 @@ use core::hash::Hash;
 use super::SimulatedDisk;
 use super::journal::Journal;
 
-/// How a life ended. An error is fine after a fault, and a violation without one.
+/// How a life ended. An error is fine after a fault, and a violation without one; a [`Violation`](super::Violation) as the error is
+/// one in any case, for laws that a workload checks itself.
 pub type Ended = Result<(), Box<dyn core::error::Error>>;
 
 /// The journal of a workload.
