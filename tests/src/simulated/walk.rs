@@ -308,6 +308,7 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
         self.path.steps.pop();
         Ok(())
     }
+
     /// Writes down that a state is looked at; false if it was before, or if there is no room for more.
     fn is_worth_a_look(&mut self, key: u64, ahead: Ahead) -> bool {
         let depth = self.path.steps.len();
