@@ -4,10 +4,10 @@
 mod tiny;
 
 use durability_testkit::simulated::{
-    Bounds, DiskOptions, DroppedPages, Failure, FaultKind, Statistics, Workload, explore,
-    explore_all, replay,
+    Bounds, DiskOptions, DroppedPages, Ended, Failure, FaultKind, SimulatedDisk, Statistics,
+    SurvivorLimits, Workload, explore, explore_all, replay,
 };
-use tiny::{Bug, Oracle, TinyWorkload};
+use tiny::{Bug, Oracle, TinyLog, TinyWorkload};
 
 fn disk() -> DiskOptions {
     DiskOptions::new().with_tear_unit(16)
@@ -121,6 +121,78 @@ fn a_sync_file_that_is_a_mere_fsync_breaks_even_the_correct_log() {
     try_out(&workload, &faults(disk())).unwrap();
     let failure = try_out(&workload, &faults(disk().with_naive_sync_file())).unwrap_err();
     assert!(failure.story.contains("sync failed"), "{failure}");
+}
+
+#[test]
+fn a_crash_in_the_recovery_of_a_recovery_is_found_only_by_three_crashes() {
+    let workload =
+        TinyWorkload { script: vec![1], ..TinyWorkload::new(Bug::HurriesAfterTwoCrashes) };
+    try_out(&workload, &bounds()).unwrap();
+    let few = SurvivorLimits::new().with_exhaustive_max(8).with_samples(2);
+    for bounds in [bounds().with_depth(3), bounds().with_depth(3).with_survivors_from_crash(2, few)]
+    {
+        let failure = is_found_in(&workload, &bounds, DURABLE);
+        assert_eq!(failure.story.matches("\n  == ").count(), 4, "{failure}");
+    }
+}
+
+#[test]
+fn states_are_counted_once_at_the_fewest_crashes_and_limits_hold_from_their_crash_on() {
+    let workload = TinyWorkload { script: vec![1], ..TinyWorkload::new(Bug::None) };
+    let few = SurvivorLimits::new().with_exhaustive_max(2).with_samples(1);
+    let count = |bounds: Bounds| {
+        let statistics = try_out(&workload, &bounds).unwrap();
+        assert_eq!(statistics.by_depth.iter().sum::<u64>(), statistics.distinct);
+        statistics.by_depth
+    };
+    let (one, two, three) =
+        (count(bounds().with_depth(1)), count(bounds()), count(bounds().with_depth(3)));
+    assert_eq!((&three[..2], &two[..1]), (&two[..], &one[..]));
+    let fewer = count(bounds().with_depth(3).with_survivors_from_crash(3, few));
+    assert_eq!(fewer[..2], three[..2]);
+    assert!(fewer[2] < three[2], "{fewer:?}, with all survivors {three:?}");
+}
+
+/// How often a fault can strike in one life of a workload.
+fn possible_faults(live: impl Fn(&SimulatedDisk) -> Ended) -> u64 {
+    let disk = SimulatedDisk::new(disk());
+    live(&disk).unwrap();
+    let faults = disk.operations().into_iter().map(|operation| {
+        FaultKind::ALL.iter().filter(|kind| kind.applies_to(operation.kind)).count() as u64
+    });
+    faults.sum()
+}
+
+#[test]
+fn every_kind_of_fault_strikes_every_operation_of_the_first_run_and_of_recoveries() {
+    let workload = TinyWorkload { script: vec![1], ..TinyWorkload::new(Bug::None) };
+    let bounds = bounds().with_depth(1).without_kill().with_faults(&FaultKind::ALL);
+    let first = possible_faults(|disk| {
+        let mut log = TinyLog::open(disk, "", Bug::None)?.0;
+        log.append(0)?;
+        log.sync()?;
+        Ok(log.append(0xFF)?)
+    });
+    let one = try_out(&workload, &bounds).unwrap();
+    assert_eq!(one.faults, first);
+    let two = try_out(&workload, &bounds.with_fault_lives(2)).unwrap();
+    // Recoveries do about as much as the first run, and there are many.
+    assert!(two.faults > first * one.distinct / 2, "{two}");
+}
+
+#[test]
+fn a_read_error_taken_for_the_end_is_found_only_by_a_fault_in_a_recovery() {
+    let io = bounds().with_depth(1).with_faults(&[FaultKind::Io]);
+    try_out(&TinyWorkload::new(Bug::TakesReadErrorForTheEnd), &io).unwrap();
+    is_found(Bug::TakesReadErrorForTheEnd, &io.with_fault_lives(2), DURABLE);
+}
+
+#[test]
+fn an_interruption_and_a_power_failure_in_mid_operation_find_bugs_of_their_own() {
+    let with = |kind| bounds().with_depth(1).with_faults(&[kind]);
+    try_out(&TinyWorkload::new(Bug::TakesInterruptedForWritten), &with(FaultKind::Io)).unwrap();
+    is_found(Bug::TakesInterruptedForWritten, &with(FaultKind::Interrupted), PREFIX);
+    is_found(Bug::IgnoresFailedSync, &with(FaultKind::PowerOff), DURABLE);
 }
 
 #[test]
@@ -238,13 +310,13 @@ fn many_threads_find_what_one_finds() {
     programs[13] = verbose(Bug::NoSyncBeforeRename);
     programs[14].bug = Bug::AcknowledgesBeforeSync;
     programs[15].bug = Bug::PanicsAtTornTail;
-    for threads in [0, 2, 3] {
+    let one_thread = try_all(&programs, 1).unwrap_err();
+    let alone = explore(&programs[13], &Oracle::new(), &bounds()).unwrap_err();
+    for threads in [0, 3] {
         assert_eq!(try_all(&programs[..12], threads).unwrap(), one_by_one);
         let failure = try_all(&programs, threads).unwrap_err();
         assert_eq!(failure.number, Some(13));
-        let alone = explore(&programs[13], &Oracle::new(), &bounds()).unwrap_err();
         assert_eq!((&failure.replay, &failure.story), (&alone.replay, &alone.story));
-        let one_thread = try_all(&programs, 1).unwrap_err();
         assert_eq!(failure.statistics, one_thread.statistics);
         assert_eq!(failure.to_string(), one_thread.to_string());
     }

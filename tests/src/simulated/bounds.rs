@@ -119,14 +119,15 @@ impl Bounds {
         self
     }
 
-    /// Lets one operation of the first lives fail in each of these ways, each operation in turn, and then a crash follow.
+    /// Lets one operation of the first life fail in each of these ways, each operation in turn, and then crashes follow.
     #[must_use]
     pub fn with_faults(mut self, kinds: &[FaultKind]) -> Self {
         self.faults = kinds.to_vec();
         self
     }
 
-    /// In how many lives a fault may strike: 1, the first run only, is the default. At most one fault strikes in all.
+    /// In how many lives a fault may strike: 1, the first run only, is the default; 2 is also the recovery from a first crash,
+    /// and so on. At most one fault strikes in all.
     #[must_use]
     pub const fn with_fault_lives(mut self, lives: u32) -> Self {
         self.fault_lives = lives;
@@ -159,7 +160,7 @@ impl Bounds {
 pub struct Statistics {
     /// Runs of the program's code, first ones and recoveries.
     pub lives: u64,
-    /// Moments at which a crash was tried.
+    /// Moments at which a crash was tried; those with the same disk, cache and journal are one.
     pub crash_points: u64,
     /// States that the crashes left, repetitions included.
     pub states: u64,

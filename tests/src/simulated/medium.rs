@@ -123,6 +123,12 @@ impl Medium {
         }
     }
 
+    /// Whether the cache shows what is durable, and nothing lies between.
+    pub(super) fn is_settled(&self) -> bool {
+        let mut files = self.names.cached.iter().filter(|(_, ino)| *ino != FOLDER);
+        self.names.pending.is_empty() && files.all(|(_, ino)| self.inode(*ino).is_settled())
+    }
+
     /// A file that is about to be synced.
     pub(super) fn touch(&mut self, ino: Ino) -> &mut Inode {
         if !self.inode(ino).is_settled() {

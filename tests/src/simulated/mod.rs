@@ -3,7 +3,9 @@
 //! Start with [`explore()`]: give it a [`Workload`] (what your program does, and how it recovers) and an [`Oracle`] (what may
 //! be seen after a crash; [`PrefixOracle`] over a [`Model`] does for most). It runs the program once, looks at the disk
 //! between any two operations, lets the program recover from each state that a crash there can leave, judges, and goes on
-//! into the recoveries. What it finds is a [`Failure`] with a story and a line for [`replay()`].
+//! into the recoveries. What it finds is a [`Failure`], shrunk to the smallest program and the fewest losses, with a story and
+//! a line for [`replay()`]. [`explore_all()`] takes many programs, on all cores. To walk over the states of a disk by hand, see
+//! [`CrashStates`].
 //!
 //! Must never know of any particular log or store.
 

@@ -75,6 +75,8 @@ pub(super) struct Walk<'a, W, O> {
     seen: HashMap<u64, (u32, u32), ReadyHash>,
     /// What others have seen; it takes the place of `seen`.
     pub(super) beyond: Option<&'a Explored>,
+    /// For each moment at which a crash was tried, how many further crashes were.
+    moments: HashMap<u64, u32, ReadyHash>,
     pub(super) statistics: Statistics,
     pub(super) path: Path,
     /// Lives, and what else took about as long as one.
@@ -93,6 +95,7 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
             effort: 0,
             seen: HashMap::default(),
             beyond: None,
+            moments: HashMap::default(),
             statistics: Statistics::default(),
             too_much: None,
         }
@@ -114,27 +117,27 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
     pub(super) fn all(&mut self) -> Result<(), Stop> {
         let cost = self.search.cost_max.unwrap_or(u32::MAX);
         let ahead = Ahead { crashes: self.search.bounds.depth, faulted: false, cost };
-        self.lives(&self.search.bounds.start(), &mut Journal::new(), ahead)
+        self.lives(self.search.bounds.start(), &mut Journal::new(), ahead)
     }
 
     /// A life without a fault, and the same with each fault at each operation.
     fn lives(
         &mut self,
-        medium: &Medium,
+        medium: Medium,
         journal: &mut JournalOf<W>,
         ahead: Ahead,
     ) -> Result<(), Stop> {
         let bounds = self.search.bounds;
         let may_fail = !ahead.faulted && life_number(&self.path) < bounds.fault_lives;
-        let wanted = ahead.crashes > 0 && may_fail && !bounds.faults.is_empty();
-        let faults = self.life(medium, journal, (ahead, None), wanted)?;
-        let Some(cost) = self.afford(ahead.cost, if faults.is_empty() { 0 } else { FAULT_COST })
-        else {
-            return Ok(());
-        };
+        let wanted = may_fail && !bounds.faults.is_empty();
+        if !wanted {
+            return self.life(medium, journal, (ahead, None), false).map(drop);
+        }
+        let faults = self.life(medium.clone(), journal, (ahead, None), true)?;
+        let Some(cost) = self.afford(ahead.cost, FAULT_COST) else { return Ok(()) };
         for fault in faults {
             let ahead = Ahead { faulted: true, cost, ..ahead };
-            self.life(medium, journal, (ahead, Some(fault)), false)?;
+            self.life(medium.clone(), journal, (ahead, Some(fault)), false)?;
         }
         Ok(())
     }
@@ -153,7 +156,7 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
     /// One life, and all that can follow from a crash in it. Returns the faults that could strike it, if wanted.
     fn life(
         &mut self,
-        medium: &Medium,
+        medium: Medium,
         journal: &mut JournalOf<W>,
         (ahead, fault): (Ahead, Option<Fault>),
         wanted: bool,
@@ -165,7 +168,7 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
             (true, false) => Recording::Snapshots,
             (true, true) => Recording::Everything,
         };
-        let disk = SimulatedDisk::with(medium.clone(), self.search.bounds.disk, recording);
+        let disk = SimulatedDisk::with(medium, self.search.bounds.disk, recording);
         let mark = journal.len();
         let life = (life_number(&self.path), fault);
         self.check_time()?;
@@ -221,21 +224,23 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
         mark: usize,
         (ahead, fault): (Ahead, Option<Fault>),
     ) -> Result<(), Stop> {
-        let mut states = None;
+        let (moment, mut states) = (snapshot.hash(), None);
         for cut in journal.cuts(mark, snapshot.operations, until) {
             let tail = journal.split_off(cut);
-            if !self.is_new_moment(snapshot, journal, ahead) {
+            if !self.is_new_moment(moment, journal.hash(), ahead) {
                 journal.restore(tail);
                 continue;
             }
-            let states = states.get_or_insert_with(|| self.states_of(snapshot));
+            let states = states.get_or_insert_with(|| self.states(snapshot));
             let mut step =
                 Step { fault, snapshot: number, entries: cut - mark, left: Left::Killed };
             if self.search.bounds.kill
                 && let Some(cost) = self.afford(ahead.cost, KILL_COST)
             {
                 let medium = || snapshot.medium.clone();
-                self.visit(step, snapshot.hash(), medium, journal, Ahead { cost, ..ahead })?;
+                // Where nothing was pending, a power cut leaves the very same.
+                let hash = if snapshot.medium.is_settled() { states.hash(0) } else { moment };
+                self.visit(step, hash, medium, journal, Ahead { cost, ..ahead })?;
             }
             for state in 0..states.len() {
                 let cost = if self.search.cost_max.is_some() {
@@ -253,28 +258,35 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
         Ok(())
     }
 
-    /// False if others have looked at all that a crash can leave here.
-    fn is_new_moment(&self, snapshot: &Snapshot, journal: &JournalOf<W>, ahead: Ahead) -> bool {
-        self.beyond.is_none_or(|explored| {
-            let key = mix(snapshot.hash(), mix(journal.hash(), u64::from(ahead.faulted)));
-            explored.meet_moment(key, ahead.crashes)
-        })
+    /// Whether a crash at such a moment was not tried yet, with as much ahead. Recoveries of different states soon come to do
+    /// the same.
+    fn is_new_moment(&mut self, disk: u64, journal: u64, ahead: Ahead) -> bool {
+        if self.search.cost_max.is_some() {
+            return true;
+        }
+        let limits = self.path.limits_at(self.path.steps.len());
+        let limits = mix(limits.exhaustive_max as u64, limits.samples as u64);
+        let key = mix(mix(disk, limits), mix(journal, u64::from(ahead.faulted)));
+        if let Some(explored) = self.beyond {
+            return explored.meet_moment(key, ahead.crashes);
+        }
+        let tried = self.moments.entry(key).or_default();
+        let is_new = *tried < ahead.crashes;
+        *tried = ahead.crashes.max(*tried);
+        is_new
     }
 
-    fn states_of(&mut self, snapshot: &Snapshot) -> CrashStates {
+    /// What a power cut at a moment can leave.
+    fn states(&mut self, snapshot: &Snapshot) -> CrashStates {
         let states = snapshot.crash_states(&self.path.limits_at(self.path.steps.len()));
         self.effort += states.len() as u64 / 16;
-        self.count(&states);
-        states
-    }
-
-    fn count(&mut self, states: &CrashStates) {
         self.statistics.crash_points += 1;
         *match states.coverage() {
             Coverage::Exhaustive => &mut self.statistics.exhaustive,
             Coverage::ExhaustiveButJunk => &mut self.statistics.exhaustive_but_junk,
             Coverage::Sampled => &mut self.statistics.sampled,
         } += 1;
+        states
     }
 
     fn visit(
@@ -292,10 +304,11 @@ impl<'a, W: Workload, O: Oracle<W::Operation, W::Seen>> Walk<'a, W, O> {
             return Ok(());
         }
         self.path.steps.push(step);
-        self.lives(&medium(), journal, Ahead { crashes: ahead.crashes - 1, ..ahead })?;
+        self.lives(medium(), journal, Ahead { crashes: ahead.crashes - 1, ..ahead })?;
         self.path.steps.pop();
         Ok(())
     }
+
     /// Writes down that a state is looked at; false if it was before, or if there is no room for more.
     fn is_worth_a_look(&mut self, key: u64, ahead: Ahead) -> bool {
         let depth = self.path.steps.len();

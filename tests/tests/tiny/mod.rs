@@ -23,6 +23,9 @@ pub(crate) enum Bug {
     IgnoresFailedSync,
     RefusesTornTail,
     PanicsAtTornTail,
+    HurriesAfterTwoCrashes,
+    TakesReadErrorForTheEnd,
+    TakesInterruptedForWritten,
 }
 
 pub(crate) type Record = u16;
@@ -59,7 +62,7 @@ impl TinyLog {
             disk.sync_file(name)?;
         }
         Self::sync_dir(disk, name.folder(), bug)?;
-        let bytes = read_all(disk, name)?;
+        let bytes = read_all(disk, name, bug)?;
         let (records, end) = parse(&bytes);
         if end == bytes.len() || bug == Bug::AppendsBehindTornTail {
             let file = disk.reopen(name, bytes.len() as u64)?.expect("was there");
@@ -69,6 +72,12 @@ impl TinyLog {
         if bug == Bug::RefusesTornTail {
             return Err(SimulatedError::BadPosition);
         }
+        let marker = format!("{folder}log.busy");
+        let marker = Name::new(&marker).unwrap();
+        let hurries = bug == Bug::HurriesAfterTwoCrashes && disk.create(marker, 0)?.is_none();
+        if bug == Bug::HurriesAfterTwoCrashes {
+            disk.sync_dir(name.folder())?;
+        }
         disk.remove(temp)?;
         let mut file = disk.create(temp, 0)?.expect("was removed");
         write_all(&mut file, &bytes[..end])?;
@@ -76,7 +85,9 @@ impl TinyLog {
             file.sync_data()?;
         }
         disk.rename(temp, name)?;
-        Self::sync_dir(disk, name.folder(), bug)?;
+        if !hurries {
+            Self::sync_dir(disk, name.folder(), bug)?;
+        }
         Ok((Self { file, bug }, records))
     }
 
@@ -91,7 +102,12 @@ impl TinyLog {
     pub(crate) fn append(&mut self, record: Record) -> Result<(), SimulatedError> {
         let payload = [record.to_le_bytes(); 4].concat();
         let sum = checksum(8, &payload);
-        write_all(&mut self.file, &[&[8, sum[0], sum[1]], &payload[..]].concat())
+        match write_all(&mut self.file, &[&[8, sum[0], sum[1]], &payload[..]].concat()) {
+            Err(SimulatedError::Interrupted) if self.bug == Bug::TakesInterruptedForWritten => {
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     pub(crate) fn sync(&mut self) -> Result<(), SimulatedError> {
@@ -113,7 +129,7 @@ fn write_all(file: &mut SimulatedAppender, mut bytes: &[u8]) -> Result<(), Simul
     Ok(())
 }
 
-fn read_all(disk: &SimulatedDisk, name: Name<'_>) -> Result<Vec<u8>, SimulatedError> {
+fn read_all(disk: &SimulatedDisk, name: Name<'_>, bug: Bug) -> Result<Vec<u8>, SimulatedError> {
     let (mut bytes, mut block) = (Vec::new(), [0; 64]);
     let mut file = disk.open(name)?.expect("is there");
     loop {
@@ -121,6 +137,7 @@ fn read_all(disk: &SimulatedDisk, name: Name<'_>) -> Result<Vec<u8>, SimulatedEr
             Ok(0) => return Ok(bytes),
             Ok(count) => bytes.extend_from_slice(&block[..count]),
             Err(SimulatedError::Interrupted) => {}
+            Err(_) if bug == Bug::TakesReadErrorForTheEnd => return Ok(bytes),
             Err(error) => return Err(error),
         }
     }

@@ -10,7 +10,7 @@ use durability_testkit::traced::{Action, Step};
 use super::outside::from_text;
 use super::tracing::LOCKS;
 
-const NAMES: &str = "covers no name but those of locks, of empty folders, and of files that are gone, and may come back";
+const NAMES: &str = "covers no name but those of locks, of files not in their place yet, of empty folders, and of what is gone and may come back";
 const ZEROS: &str = "covers zeros alone, and what is lost of them reads as zeros";
 const CONTROL: &str =
     "covers a frame that says where the log was closed or synced, and holds no entry";
@@ -18,6 +18,9 @@ const UNPROMISED: &str = "covers a file that goes again before anything else is 
 
 const LENGTH: &str = "covers a length alone: room that was given back, and may come back";
 const REPEATED: &str = "is called again for the same before anybody is told anything";
+
+/// A file that is renamed into its place once it is whole; until then nobody reads it.
+const STAGED: &str = "data/store/incoming/next/NEXT.DOC";
 
 /// The bytes of a frame without an entry.
 const CONTROL_BYTES: usize = 20;
@@ -104,7 +107,7 @@ fn covered_names(before: &[Step], folder: &str, from: usize) -> Vec<String> {
         if let Some(gone) = gone {
             files.remove(gone);
         }
-        if let Some(path) = named.filter(|path| !LOCKS.contains(&&***path)) {
+        if let Some(path) = named.filter(|path| !LOCKS.contains(&&***path) && *path != STAGED) {
             files.insert(path.clone());
             if at >= since {
                 made.insert(path.clone());
