@@ -126,12 +126,7 @@ pub(crate) const ALL: &[Planted] = &[
         "failures",
         "tails::a_frame_verifies_at_its_own_offset_only",
     ),
-    test(
-        Bug::SaltWithoutSegment,
-        &[3],
-        "failures",
-        "stale::room_that_holds_yesterdays_frames_is_no_part_of_todays_log",
-    ),
+    family(Bug::SaltWithoutSegment, &[3, 8], "wal-backends"),
     test(
         Bug::SaltWithoutLogId,
         &[3],
