@@ -74,7 +74,9 @@ fn an_unsynced_name_of_the_folder_itself_is_found() {
 
 #[test]
 fn a_retried_sync_is_found_only_by_dropped_pages() {
-    is_found(Bug::RetriesFailedSync, &bounds().with_depth(1).with_faults(&DROPS), DURABLE);
+    let failure =
+        is_found(Bug::RetriesFailedSync, &bounds().with_depth(1).with_faults(&DROPS), DURABLE);
+    assert!(failure.story.contains("the failed sync dropped"), "{failure}"); // no error says so
     let kind = [FaultKind::SyncFailed(DroppedPages::None), FaultKind::Io];
     try_out(&TinyWorkload::new(Bug::RetriesFailedSync), &bounds().with_depth(1).with_faults(&kind))
         .unwrap();

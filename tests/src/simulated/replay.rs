@@ -122,6 +122,7 @@ pub(super) fn walk<W: Workload>(
     let until =
         if judged.is_err() { cut_where_broken(oracle, &mut journal, mark) } else { u64::MAX };
     story::tell_life(&mut walked.text, life, &disk.operations(), &journal, (mark, until));
+    story::tell_fault(&mut walked.text, path.fault);
     if let Err(violation) = judged {
         let _written = writeln!(walked.text, "  == {violation}");
         walked.end = End::Violated(violation);
@@ -165,6 +166,7 @@ fn crash<W: Workload>(
     journal.truncate(mark + step.entries);
     let moment = (mark, snapshot.operations);
     story::tell_life(&mut walked.text, life, &disk.operations(), journal, moment);
+    story::tell_fault(&mut walked.text, step.fault);
     let after = snapshot.operations;
     match step.left {
         Left::Killed => {

@@ -5,6 +5,7 @@
 use core::fmt::{self, Debug, Write};
 use core::ops::Range;
 
+use super::fault::{DroppedPages, Fault, FaultKind};
 use super::journal::{Event, Journal};
 use super::names::Namespace;
 use super::oplog::Operation;
@@ -139,6 +140,19 @@ pub(super) fn tell_life<O: Debug, S: Debug>(
     for entry in entries {
         tell_event(text, &entry.event, entry.issued);
     }
+}
+
+/// Tells what nobody could see in the error of an operation: which pages a failed sync has dropped.
+pub(super) fn tell_fault(text: &mut String, fault: Option<Fault>) {
+    let dropped = match fault.map(|fault| fault.kind) {
+        Some(FaultKind::SyncFailed(DroppedPages::All)) => "what it was to write",
+        Some(FaultKind::SyncFailed(DroppedPages::Alternate)) => "a part of what it was to write",
+        _ => return,
+    };
+    let _written = writeln!(
+        text,
+        "  (the failed sync dropped {dropped}: the cache shows it, the medium does not have it)"
+    );
 }
 
 fn tell_event<O: Debug, S: Debug>(text: &mut String, event: &Event<O, S>, issued: u64) {

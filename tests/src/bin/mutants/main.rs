@@ -34,8 +34,25 @@ use std::process::ExitCode;
 /// Whatever keeps it from coming to a result.
 type Failed = Box<dyn std::error::Error>;
 
+/// How to call the program.
+#[cfg(not(durability_mutants))]
+const USAGE: &str =
+    "mutants [--write] [--all] [--only NAME]... | --story NAME; the names are in tests/MUTANTS.md";
+
+/// Refuses what nobody could mean before minutes are spent on building; the second process knows the names.
 #[cfg(not(durability_mutants))]
 fn run(arguments: &[String]) -> Result<ExitCode, Failed> {
+    let mut rest = arguments.iter().map(String::as_str);
+    while let Some(argument) = rest.next() {
+        let is_whole = match argument {
+            "--write" | "--all" => true,
+            "--only" | "--story" => rest.next().is_some_and(|name| !name.starts_with('-')),
+            _ => false,
+        };
+        if !is_whole {
+            return Err(format!("what is {argument:?}, or what does it lack?\n\n{USAGE}").into());
+        }
+    }
     programs::run_with_bugs(arguments)
 }
 
