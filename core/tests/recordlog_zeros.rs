@@ -60,7 +60,7 @@ fn a_dead_record_of_many_zeros_and_a_later_frame_never_make_a_log_together() {
     log.append(b"third").unwrap();
     log.flush().unwrap();
     let mut bytes = dir.contents(name()).unwrap();
-    std::mem::forget(log);
+    drop(log);
     // The crash keeps the last sector of what was not synced, and zeros before it.
     bytes[durable.len()..whole.len()].fill(0);
     let dir = MemoryDirectory::new();
