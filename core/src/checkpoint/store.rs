@@ -207,6 +207,8 @@ impl<D: Directory> CheckpointStore<D> {
             return Err(Error::BadOption { option: "keep", found: 0, min: 1, max });
         }
         let generations = self.list()?;
+        // What somebody else has removed is kept no more.
+        self.durable.retain(|(generation, _)| generations.contains(generation));
         let (mut kept, mut doomed) = (0_u32, Vec::new());
         for &generation in generations.iter().rev() {
             if kept < keep && self.is_durable(generation, options)? {
