@@ -248,6 +248,30 @@ impl<D: Directory> CheckpointStore<D> {
         Ok(())
     }
 
+    /// Removes the checkpoints that are `doomed` by their headers, and makes that durable.
+    pub(crate) fn remove_matching(
+        &mut self,
+        options: CheckpointOptions,
+        doomed: impl Fn(CheckpointMeta) -> bool,
+    ) -> Result<(), Error<D::Error>> {
+        let mut removed = false;
+        for generation in self.list()? {
+            match self.open(generation, options) {
+                Ok(reader) if doomed(reader.meta()) => {}
+                Ok(_) | Err(Error::Corrupt(_) | Error::Unfinished { .. }) => continue,
+                Err(error) => return Err(error),
+            }
+            let path = self.path(generation)?;
+            self.dir.remove(path.as_name()).on(Operation::Remove, &path)?;
+            self.durable.retain(|&(known, _)| known != generation);
+            removed = true;
+        }
+        if removed {
+            self.dir.sync_dir(self.folder()).on(Operation::SyncDir, &self.inside)?;
+        }
+        Ok(())
+    }
+
     /// Whether a checkpoint is whole, after making it durable: a process that was killed may have left it in a cache.
     fn is_durable(
         &mut self,
