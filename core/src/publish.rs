@@ -227,6 +227,13 @@ impl<D: Directory> CheckpointPublisher<D> {
         raw.append_checkpoint(generation, crate::bytes::id::number(last_id))?;
         let _durable = raw.flush_and_sync()?;
         self.store.adopt(&summary);
+        if wal.raw().tells_of_truncations() {
+            // Before the segments go that tell: a state that was taken back neither stands in for another nor comes back.
+            self.store.remove_matching(self.options.checkpoint, |meta| {
+                let taken_back = |id| wal.raw().was_truncated(id, meta.segment);
+                meta.log_id == log_id && meta.segment != 0 && meta.last_id.is_some_and(taken_back)
+            })?; // crash: any of them
+        }
         self.store.remove_older(self.options.keep, self.options.checkpoint)?; // crash: any of the older checkpoints
         if self.options.prune
             && let Some(covered) =

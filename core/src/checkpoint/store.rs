@@ -207,6 +207,8 @@ impl<D: Directory> CheckpointStore<D> {
             return Err(Error::BadOption { option: "keep", found: 0, min: 1, max });
         }
         let generations = self.list()?;
+        // What somebody else has removed is kept no more.
+        self.durable.retain(|(generation, _)| generations.contains(generation));
         let (mut kept, mut doomed) = (0_u32, Vec::new());
         for &generation in generations.iter().rev() {
             if kept < keep && self.is_durable(generation, options)? {
@@ -242,6 +244,30 @@ impl<D: Directory> CheckpointStore<D> {
                 // crash: it is there again, and as unfinished as before
                 self.dir.remove(file.as_name()).on(Operation::Remove, &file)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Removes the checkpoints that are `doomed` by their headers, and makes that durable.
+    pub(crate) fn remove_matching(
+        &mut self,
+        options: CheckpointOptions,
+        doomed: impl Fn(CheckpointMeta) -> bool,
+    ) -> Result<(), Error<D::Error>> {
+        let mut removed = false;
+        for generation in self.list()? {
+            match self.open(generation, options) {
+                Ok(reader) if doomed(reader.meta()) => {}
+                Ok(_) | Err(Error::Corrupt(_) | Error::Unfinished { .. }) => continue,
+                Err(error) => return Err(error),
+            }
+            let path = self.path(generation)?;
+            self.dir.remove(path.as_name()).on(Operation::Remove, &path)?;
+            self.durable.retain(|&(known, _)| known != generation);
+            removed = true;
+        }
+        if removed {
+            self.dir.sync_dir(self.folder()).on(Operation::SyncDir, &self.inside)?;
         }
         Ok(())
     }

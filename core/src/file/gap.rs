@@ -138,7 +138,8 @@ where
             }
             if self.is_completed_by(fill, missing, checksum, &header) {
                 gap.zeros_revive |= fill == 0;
-                if let Some(allowed) = gap.allowed.get_mut(index).filter(|_| in_gap) {
+                // Beyond the gap, only zeros follow by themselves, and only other bytes before them keep the frame dead.
+                if let Some(allowed) = gap.allowed.get_mut(index).filter(|_| in_gap || fill == 0) {
                     *allowed = false;
                 }
             }

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::EntryId;
 use crate::bytes::header::{Origin, SegmentHeader};
 use crate::error::CorruptionKind;
 
@@ -42,6 +43,12 @@ pub(crate) struct Broken {
 /// The tail: the highest segment whose header verifies. `observed` is sorted by number.
 pub(crate) fn tail(observed: &[Observed]) -> Option<(u32, SegmentHeader)> {
     observed.iter().rev().find_map(|seen| Some((seen.number, seen.header?)))
+}
+
+/// Whether a truncation after `segment` was begun took back entry `id`.
+pub(crate) fn was_truncated(chain: &[Segment], id: EntryId, segment: u32) -> bool {
+    let mut cuts = chain.iter().filter(|begun| begun.origin == Origin::Truncation);
+    cuts.any(|cut| cut.number > segment && cut.first_id <= id.get())
 }
 
 /// The segments from the oldest live one to the tail.

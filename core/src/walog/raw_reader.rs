@@ -7,13 +7,12 @@ use core::fmt;
 use core::ops::{Bound, RangeBounds};
 
 use crate::EntryId;
-use crate::bytes::header::Origin;
 use crate::error::Error;
 use crate::mode::ReadMode;
 use crate::storage::{Directory, NameBuf};
 
 use super::SegmentRange;
-use super::chain::Segment;
+use super::chain::{self, Segment};
 use super::discover::{Purpose, discover, open_segment};
 use super::options::{Settings, WalOptions};
 use super::segment::SegmentReader;
@@ -123,8 +122,7 @@ impl<D: Directory> RawWalReader<D> {
 
     /// Whether a truncation after `segment` was begun took back entry `id`.
     pub(crate) fn was_truncated(&self, id: EntryId, segment: u32) -> bool {
-        let cuts = self.chain.iter().filter(|begun| begun.origin == Origin::Truncation);
-        cuts.into_iter().any(|cut| cut.number > segment && cut.first_id <= id.get())
+        chain::was_truncated(&self.chain, id, segment)
     }
 
     /// The id of the log; `None` if there is none.

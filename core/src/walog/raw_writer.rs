@@ -8,11 +8,12 @@ use core::fmt;
 use crate::EntryId;
 use crate::bytes::control::Control;
 use crate::bytes::frame::{Codec, HEADER_BYTES, Header};
+use crate::bytes::header::Origin;
 use crate::durable::Durable;
 use crate::error::{Context as _, Error, Limit, Operation};
 use crate::storage::{Directory, NameBuf};
 
-use super::chain::Segment;
+use super::chain::{self, Segment};
 use super::hooks::{Event, Hooks};
 use super::ids::EntryIds;
 use super::options::{FlushPolicy, Settings};
@@ -99,6 +100,16 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// The number of the tail segment.
     pub fn tail_segment(&self) -> u32 {
         self.chain.last().map_or(0, |segment| segment.number)
+    }
+
+    /// Whether a truncation after `segment` was begun took back entry `id`, as far as the segments that are there tell.
+    pub(crate) fn was_truncated(&self, id: EntryId, segment: u32) -> bool {
+        chain::was_truncated(&self.chain, id, segment)
+    }
+
+    /// Whether a segment tells of a truncation.
+    pub(crate) fn tells_of_truncations(&self) -> bool {
+        self.chain.iter().any(|segment| segment.origin == Origin::Truncation)
     }
 
     /// The id that the log got when it was made.
