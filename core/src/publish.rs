@@ -86,7 +86,7 @@ impl PublishOptions {
 /// 1. The log is made durable: *a state of entries that are not durable would be ahead of the log.*
 /// 2. The checkpoint is written, and it and its name are made durable. *Before: an unfinished file, which recovery passes over.*
 /// 3. A mark in the log says so, and is made durable. *Before: checkpoint and log, both whole.*
-/// 4. Older checkpoints are removed. *Before: more than are kept.*
+/// 4. Checkpoints of states that a truncation took back are removed, and then those that are older than the ones to keep. *Before: more than are kept.*
 /// 5. The segments that all kept checkpoints cover are deleted, oldest first, and the folder is synced. *Before: some of them are left, and dead.*
 ///
 /// So each kept checkpoint meets the log: if the newest is damaged, an older one and the log behind it give the same state.

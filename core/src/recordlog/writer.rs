@@ -87,7 +87,10 @@ impl<D: Directory> RecordLogWriter<D> {
     /// Goes on with an existing log, behind its last whole record.
     ///
     /// It reads the whole file. A torn tail is left as it is: what is appended goes behind it, and a frame there tells readers
-    /// which bytes are dead. No byte is changed, and no space is needed to resume.
+    /// which bytes are dead. No byte is changed.
+    ///
+    /// Resuming needs no space, but for a torn record: up to 4 KiB if what it lacks was zeros, for other bytes must be made durable in their place, or if the
+    /// buffer is smaller than that.
     ///
     /// **Durability.** All records found are durable when it returns. A crash in the middle changes nothing.
     ///

@@ -262,6 +262,10 @@ fn begin<'d, S, D: Directory>(
     }
     let plan = plan(&candidates, log, options.stop_at);
     let plan = match (plan, damage.take()) {
+        // What a crash left of a newer one was never a checkpoint.
+        (Err(refusal @ Refusal::StopBefore { .. }), Some(Error::Unfinished { .. })) => {
+            return Err(refuse(&store, refusal, log));
+        }
         // That a checkpoint is damaged says more than that there is none.
         (Err(Refusal::Gap { .. } | Refusal::StopBefore { .. }), Some(damage)) => {
             return Err(damage);
