@@ -81,7 +81,7 @@ pub(in super::super) fn crashes(size: &Size) -> Vec<Stage> {
     let first = [
         Amount::all(2).and_chosen(),
         Amount::all(4).and_drawn(&[(5, 400), (6, 200)]).and_chosen(),
-        Amount::all(5).and_drawn(&[(6, 8_000)]).and_chosen(),
+        Amount::all(5).and_drawn(&[(6, 24_000)]).and_chosen(),
     ];
     let second = [Amount::all(1), SECOND, Amount::all(4)];
     let third = [Amount::NONE, Amount::NONE.and_drawn(&[(2, 2)]), Amount::all(2)];

@@ -75,11 +75,11 @@ fn stage(
 
 /// On a plain disk: every script to a length under one crash, two and three.
 pub(in super::super) fn crashes(size: &Size) -> Vec<Stage> {
-    const DEEPER: Amount = Amount::all(3).and_drawn(&[(4, 100)]);
+    const DEEPER: Amount = Amount::all(3).and_drawn(&[(4, 300)]);
     let one = Bounds::new(disks::plain()).with_survivors(survivors(128, 16));
     let two = one.clone().with_depth(2).with_survivors(survivors(64, 12));
     let three = one.clone().with_depth(3).with_survivors(survivors(16, 4));
-    let longer = Amount::all(6).and_drawn(&[(7, 500_000)]).and_chosen();
+    let longer = Amount::all(6).and_drawn(&[(7, 820_475)]).and_chosen();
     let shallow = [Amount::all(2).and_chosen(), Amount::all(6).and_chosen(), longer];
     let second = [Amount::all(1), Amount::all(4), Amount::all(5).and_chosen()];
     let third = [Amount::NONE, Amount::all(2), DEEPER];
@@ -136,7 +136,7 @@ fn both(on: &str, setting: Setting, disk: DiskOptions, size: &Size) -> [Stage; 2
     let deep = [
         Amount::NONE.and_drawn(&[(1, 2)]),
         Amount::all(2).and_drawn(&[(3, 20)]),
-        Amount::all(3).and_drawn(&[(4, 300)]),
+        Amount::all(3).and_drawn(&[(4, 450)]),
     ];
     let group = Group::new();
     [(one, short), (two, deep)]
@@ -211,7 +211,7 @@ pub(in super::super) fn faults(size: &Size) -> Vec<Stage> {
 
 /// On a disk that is full from some byte on, whichever.
 pub(in super::super) fn full(size: &Size) -> Vec<Stage> {
-    let limits = (16..640).step_by(size.pick(40, 8, 4));
+    let limits = (16..640).step_by(size.pick(40, 8, 2));
     let amounts = [Amount::all(1), Amount::all(3), Amount::all(4)].map(Amount::and_chosen);
     let setting = Setting { full: true, ..Setting::of(Setup::PLAIN) };
     let stages = limits.map(|bytes| {
