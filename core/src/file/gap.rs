@@ -88,9 +88,11 @@ impl Gap {
 
     /// Books bytes that are to be looked at. Out of budget, which only a file made for it is, the worst is taken for true.
     fn spend(&mut self, bytes: u64) -> bool {
-        match self.budget.checked_sub(bytes) {
-            Some(budget) => self.budget = budget,
-            None => self.zeros_revive = true,
+        if let Some(budget) = self.budget.checked_sub(bytes) {
+            self.budget = budget;
+        } else {
+            let [zeros, ..] = &mut self.allowed;
+            (self.zeros_revive, *zeros) = (true, false);
         }
         !self.zeros_revive
     }

@@ -145,6 +145,35 @@ fn publishing_makes_log_then_checkpoint_then_mark_durable_and_only_then_deletes(
     }
 }
 
+/// The segments tell which states a truncation took back. With them gone, such a state must not come back under its name.
+#[test]
+fn a_state_that_was_taken_back_is_gone_for_good_before_the_segments_that_tell() {
+    let dir = Dir::new(MemoryDirectory::new());
+    let counters = dir.counters();
+    let mut wal = WalWriter::<u64, _>::open(dir.clone(), small()).unwrap();
+    let mut publisher =
+        CheckpointPublisher::new(dir.clone(), PublishOptions::new().keep(3)).unwrap();
+    for entry in 0..40 {
+        wal.append(&entry).unwrap();
+    }
+    publisher.publish(&mut wal, &1_u64).unwrap();
+    wal.truncate_suffix(id(38)).unwrap();
+    for entry in 0..60 {
+        wal.append(&entry).unwrap();
+    }
+    counters.start_trace();
+    publisher.publish(&mut wal, &2_u64).unwrap();
+    let trace = counters.take_trace();
+    let removed = |folder: &str| {
+        let found =
+            |event: &Event| event.operation == Operation::Remove && event.name.starts_with(folder);
+        trace.iter().position(found).unwrap()
+    };
+    let (state, segment) = (removed("ckp"), removed("wal"));
+    let synced = |event: &Event| event.operation == Operation::SyncDir && event.name == "ckp";
+    assert!(state < segment && trace[state..segment].iter().any(synced), "{trace:#?}");
+}
+
 #[test]
 fn opening_makes_the_names_and_the_tail_durable_before_it_reads_them() {
     let dir = Dir::new(MemoryDirectory::new());
