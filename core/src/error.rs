@@ -106,6 +106,18 @@ pub enum Error<E: StoreError> {
         /// The file that the failed operation concerned.
         file: NameBuf,
     },
+    /// A commit that was begun has not been handed back yet; see [`StagedWriter`](crate::walog::StagedWriter). Nothing was done.
+    #[error("a commit to {file} is still running")]
+    Busy {
+        /// The file that it goes to.
+        file: NameBuf,
+    },
+    /// The log was closed, or whoever worked on it panicked. Nothing was done.
+    #[error("the log is closed")]
+    Closed,
+    /// The system could not begin a thread. Nothing was done.
+    #[error("cannot begin a thread")]
+    Thread,
     /// There is already something where a fresh one was to be made.
     #[error("{file} exists already")]
     Exists {

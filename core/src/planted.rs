@@ -74,6 +74,10 @@ mod switch {
     }
 
     bugs! {
+        /// A commit that runs beside its writer is not synced.
+        CommitUnsynced,
+        /// What was staged says that all before it is durable, whether or not.
+        StagedFlagEarly,
         /// A frame verifies at every offset of its file.
         SaltWithoutOffset,
         /// A frame verifies in every segment of its log, recycled ones too.

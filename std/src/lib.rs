@@ -26,6 +26,7 @@
 //! | [`publish`] | [`CheckpointPublisher`](publish::CheckpointPublisher): log durable, checkpoint durable, marker durable, and only then the covered segments go |
 //! | [`recover`] | [`recover_with_wal`](recover::recover_with_wal) for any checkpoint and entry type, stop at an id; [`RecoveryManager`](recover::RecoveryManager) for segment-based indexes |
 //! | [`recordlog`] | one append-only file of records |
+//! | [`shared`] | [`SharedWal`](shared::SharedWal): a log for many threads and tasks, with group commit |
 //! | [`storage`] | [`Directory`](storage::Directory), the port to whatever keeps bytes; [`FsDirectory`](storage::FsDirectory), [`MemoryDirectory`](storage::MemoryDirectory); atomic writes and renames |
 //!
 //! Everything but [`FsDirectory`](storage::FsDirectory) and what belongs to it comes from [`durability_core`], which needs no operating system.
@@ -53,6 +54,7 @@ extern crate alloc;
 
 #[macro_use]
 mod plant;
+pub mod shared;
 pub mod storage;
 
 // Every module of the core, present and future; `storage` above takes the place of the core's, which it contains.

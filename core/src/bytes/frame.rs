@@ -56,6 +56,13 @@ pub(crate) enum Decoded {
     Newer,
 }
 
+/// A frame that has got the *synced* flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SetSynced {
+    pub(crate) frame_bytes: u64,
+    pub(crate) payload_checksum: u32,
+}
+
 /// What the frames of one file have in common.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Codec {
@@ -127,6 +134,24 @@ impl Codec {
         let checksums = pair(checksum, payload_checksum);
         let bytes = (u128::from(checksums) << 64 | u128::from(fields)).to_le_bytes();
         (bytes, Header { payload_bytes, flags, position, checksum, payload_checksum })
+    }
+
+    /// Sets the *synced* flag of the frame that begins these bytes, and tells its new payload checksum; `None` if it has the flag, or is no frame.
+    pub(crate) fn set_synced(self, offset: u64, bytes: &mut [u8]) -> Option<SetSynced> {
+        let (head, rest) = bytes.split_first_chunk_mut::<HEADER_BYTES>()?;
+        let Decoded::Frame(header) = self.decode(offset, head) else { return None };
+        let payload = rest.get(..usize::try_from(header.payload_bytes).ok()?)?;
+        let flags = Flags { synced: true, ..header.flags };
+        if flags == header.flags {
+            return None;
+        }
+        let (encoded, header) =
+            self.encode(offset, flags, header.position, header.payload_bytes, |crc, seed| {
+                crc.update(seed, payload)
+            });
+        *head = encoded;
+        let frame_bytes = self.frame_bytes(u64::from(header.payload_bytes));
+        Some(SetSynced { frame_bytes, payload_checksum: header.payload_checksum })
     }
 
     /// Judges sixteen bytes at `offset`.

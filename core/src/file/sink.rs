@@ -1,6 +1,7 @@
 //! Frames on their way into one file: a fixed buffer, whole granules, and no second chance after a failure.
 //!
-//! Must never write a granule twice, never acknowledge anything after a failed call, never allocate after it was made.
+//! Must never write a granule twice, never acknowledge anything after a failed call, never allocate after it was made (but for one frame that is larger
+//! than the buffer and must not be written yet).
 
 use alloc::vec::Vec;
 
@@ -15,7 +16,8 @@ use super::window::grow;
 /// A buffer in front of a file.
 #[derive(Debug)]
 pub(crate) struct Sink<A> {
-    file: A,
+    /// Absent while it is lent.
+    file: Option<A>,
     name: NameBuf,
     /// Where the buffer begins in the file: asking the file may cost a call for every frame.
     base: u64,
@@ -44,7 +46,7 @@ where
         }
         grow(&mut buffer, buffer_bytes)?;
         let (base, granule) = (file.position(), granule as usize);
-        Ok(Self { file, name, base, buffer, filled: 0, granule, poisoned: false })
+        Ok(Self { file: Some(file), name, base, buffer, filled: 0, granule, poisoned: false })
     }
 
     pub(crate) fn name(&self) -> &NameBuf {
@@ -54,6 +56,47 @@ where
     /// Takes the memory out, for the sink of the next file.
     pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
         core::mem::take(&mut self.buffer)
+    }
+
+    /// Lends the file, with what is buffered for it, and goes on buffering into `empty` as if that had been written.
+    ///
+    /// `None` if it is lent already. The buffer that comes back holds [`buffered`](Self::buffered) bytes, as that was before.
+    pub(crate) fn lend(
+        &mut self,
+        mut empty: Vec<u8>,
+        buffer_bytes: usize,
+    ) -> Result<Option<(A, Vec<u8>)>, Error<A::Error>> {
+        self.check()?;
+        grow(&mut empty, buffer_bytes)?;
+        let Some(file) = self.file.take() else { return Ok(None) };
+        self.base = self.offset();
+        self.filled = 0;
+        Ok(Some((file, core::mem::replace(&mut self.buffer, empty))))
+    }
+
+    /// Takes the file back.
+    pub(crate) fn give_back(&mut self, file: A) {
+        self.file = Some(file);
+    }
+
+    /// Counts bytes as written that whoever has the file writes behind what it was lent with.
+    pub(crate) fn skip(&mut self, bytes: u64) {
+        self.base = self.base.saturating_add(bytes);
+    }
+
+    /// Makes room for one frame in an empty buffer.
+    pub(crate) fn grow_empty(&mut self, frame_bytes: usize) -> Result<(), Error<A::Error>> {
+        grow(&mut self.buffer, frame_bytes.next_multiple_of(256))
+    }
+
+    /// What waits to be written.
+    pub(crate) fn pending(&mut self) -> &mut [u8] {
+        self.buffer.get_mut(..self.filled).unwrap_or_default()
+    }
+
+    /// Where the buffer begins in the file.
+    pub(crate) const fn base(&self) -> u64 {
+        self.base
     }
 
     /// Where the next byte will stand in the file.
@@ -171,8 +214,7 @@ where
                 let whole = bytes.len() - bytes.len() % self.granule.max(1);
                 let (direct, rest) = bytes.split_at_checked(whole).unwrap_or((bytes, &[]));
                 self.poisoned = true;
-                write_all(&mut self.file, &self.name, direct)?;
-                self.base = self.file.position();
+                self.base = write_all(lent(&mut self.file)?, &self.name, direct)?;
                 self.poisoned = false;
                 bytes = rest;
                 continue;
@@ -200,8 +242,7 @@ where
         }
         self.poisoned = true;
         let bytes = self.buffer.get(..self.filled).unwrap_or_default();
-        write_all(&mut self.file, &self.name, bytes)?;
-        self.base = self.file.position();
+        self.base = write_all(lent(&mut self.file)?, &self.name, bytes)?;
         self.filled = 0;
         self.poisoned = false;
         Ok(())
@@ -211,7 +252,7 @@ where
     pub(crate) fn flush(&mut self) -> Result<(), Error<A::Error>> {
         self.write_out()?;
         self.poisoned = true;
-        self.file.flush().on(Operation::Flush, &self.name)?;
+        lent(&mut self.file)?.flush().on(Operation::Flush, &self.name)?;
         self.poisoned = false;
         Ok(())
     }
@@ -220,9 +261,10 @@ where
     pub(crate) fn sync(&mut self) -> Result<(), Error<A::Error>> {
         self.write_out()?;
         self.poisoned = true;
-        let mut synced = self.file.sync_data();
+        let file = lent(&mut self.file)?;
+        let mut synced = file.sync_data();
         if synced.is_err() && planted!(FailedSyncRetried) {
-            synced = self.file.sync_data();
+            synced = file.sync_data();
         }
         synced.on(Operation::Sync, &self.name)?;
         self.poisoned = false;
@@ -233,7 +275,7 @@ where
     pub(crate) fn trim(&mut self) -> Result<(), Error<A::Error>> {
         self.write_out()?;
         self.poisoned = true;
-        self.file.trim().on(Operation::Trim, &self.name)?;
+        lent(&mut self.file)?.trim().on(Operation::Trim, &self.name)?;
         self.poisoned = false;
         Ok(())
     }
@@ -254,7 +296,11 @@ fn zero(padding: &mut [u8]) {
 }
 
 /// The one loop that writes: `embedded_io`'s panics on `Ok(0)` and gives up when interrupted.
-fn write_all<A>(file: &mut A, name: &NameBuf, mut bytes: &[u8]) -> Result<(), Error<A::Error>>
+pub(crate) fn write_all<A>(
+    file: &mut A,
+    name: &NameBuf,
+    mut bytes: &[u8],
+) -> Result<u64, Error<A::Error>>
 where
     A: AppendFile,
     A::Error: StoreError,
@@ -264,11 +310,22 @@ where
             Ok(0) => {
                 return Err(Error::NoProgress { file: name.clone(), offset: file.position() });
             }
-            Ok(_) if planted!(ShortWriteTakenForWhole) => return Ok(()),
+            Ok(_) if planted!(ShortWriteTakenForWhole) => break,
             Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error).on(Operation::Write, name),
         }
     }
-    Ok(())
+    Ok(file.position())
+}
+
+/// The file, unless it is lent: then nothing may be written, and whoever tries has lost count.
+fn lent<A: AppendFile>(file: &mut Option<A>) -> Result<&mut A, Error<A::Error>>
+where
+    A::Error: StoreError,
+{
+    file.as_mut().ok_or_else(|| {
+        debug_assert!(false, "the file is lent");
+        Error::Poisoned { file: NameBuf::unnamed() }
+    })
 }

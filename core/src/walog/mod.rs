@@ -4,6 +4,7 @@
 //! where the last one ends. `FORMAT.md` has the bytes, `GUARANTEES.md` the promises.
 
 mod chain;
+mod commit;
 mod discover;
 mod encode;
 mod entry;
@@ -16,13 +17,16 @@ mod raw_reader;
 mod raw_writer;
 mod segment;
 mod segments;
+mod staged;
 mod tail;
 mod typed;
 
+pub use commit::Commit;
 pub use entry::WalEntry;
 pub use hooks::{Event, Hooks};
 pub use ids::{EntryIds, SegmentRange};
 pub use options::{FlushPolicy, WalOptions};
 pub use raw_reader::{Entries, RawEntry, RawWalReader, ReplayReport, TornTail};
 pub use raw_writer::RawWalWriter;
+pub use staged::{Staged, StagedWriter};
 pub use typed::{WalReader, WalWriter};

@@ -92,6 +92,16 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         self.durable_through
     }
 
+    /// [`durable_through`](Self::durable_through), as a proof.
+    pub const fn durable(&self) -> Durable {
+        Durable::new(self.durable_through)
+    }
+
+    /// Whether an earlier failure has left the log in doubt: every call that writes fails.
+    pub const fn is_poisoned(&self) -> bool {
+        self.poisoned
+    }
+
     /// The torn tail that opening found, and repaired; `None` after a clean end.
     pub const fn torn_tail(&self) -> Option<&TornTail> {
         self.torn_tail.as_ref()
@@ -271,7 +281,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         self.tail_name().map_or_else(|error| error, |file| Error::Poisoned { file })
     }
 
-    fn tail_name(&self) -> Result<NameBuf, Error<D::Error>> {
+    pub(super) fn tail_name(&self) -> Result<NameBuf, Error<D::Error>> {
         match self.chain.last() {
             Some(segment) => self.settings.segment_name(segment.number),
             None => self.settings.lock_name(),
@@ -339,6 +349,15 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             self.may_begin()?;
         }
         self.open_tail()?;
+        if self.is_full(bytes) {
+            self.may_begin()?;
+            self.rotate()?;
+        }
+        Ok(())
+    }
+
+    /// Whether the log must rotate before that many bytes of frames.
+    pub(super) fn is_full(&self, bytes: u64) -> bool {
         let end = self.tail.offset().saturating_add(bytes);
         let position = u64::from(self.tail.position()).saturating_add(bytes / HEADER_BYTES as u64);
         let created = self.chain.last().map_or(0, |segment| segment.created_ms);
@@ -347,11 +366,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             .segment_age_ms_max
             .is_some_and(|age| self.hooks.now_ms().saturating_sub(created) >= age);
         let full = end > self.settings.segment_bytes || position > u64::from(u32::MAX - 1);
-        if (full || old) && self.tail.position() > 0 || end > self.settings.file_bytes_max {
-            self.may_begin()?;
-            self.rotate()?;
-        }
-        Ok(())
+        (full || old) && self.tail.position() > 0 || end > self.settings.file_bytes_max
     }
 
     /// Refuses one segment too many, with nothing done and nothing poisoned.
@@ -365,7 +380,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     }
 
     #[inline]
-    fn append_entry(&mut self, payload: &[u8], more: bool) -> Result<EntryId, Error<D::Error>> {
+    pub(super) fn append_entry(&mut self, payload: &[u8], more: bool) -> Result<EntryId, Error<D::Error>> {
         let flags = self.tail.flags(false, more);
         let position = self.tail.position().saturating_add(1);
         let codec = self.codec();
@@ -409,17 +424,22 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
 
     #[inline]
     pub(super) fn policy(&mut self) -> Result<(), Error<D::Error>> {
-        let due = match self.settings.flush_policy {
-            FlushPolicy::Manual => false,
-            FlushPolicy::EveryAppend => true,
-            FlushPolicy::EveryEntries(count) => self.unflushed_entries >= count,
-            FlushPolicy::EveryBytes(bytes) => self.tail.buffered() >= bytes as usize,
-        };
-        if due {
+        if self.flush_is_due() {
             self.poisoned = false;
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// Whether the policy wants a flush now.
+    #[inline]
+    pub(super) fn flush_is_due(&self) -> bool {
+        match self.settings.flush_policy {
+            FlushPolicy::Manual => false,
+            FlushPolicy::EveryAppend => true,
+            FlushPolicy::EveryEntries(count) => self.unflushed_entries >= count,
+            FlushPolicy::EveryBytes(bytes) => self.tail.buffered() >= bytes as usize,
+        }
     }
 
     /// Syncs the tail and, the first time, its name. Tells whether there was anything to sync.

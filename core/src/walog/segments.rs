@@ -24,6 +24,14 @@ use super::raw_writer::RawWalWriter;
 /// Names in a row that may be taken by what is no file before creating a segment gives up.
 const NAMES_TAKEN_MAX: u32 = 16;
 
+/// A segment's file, new and empty.
+#[derive(Debug)]
+pub(super) struct Created<A> {
+    pub(super) number: u32,
+    pub(super) file: A,
+    pub(super) name: NameBuf,
+}
+
 impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// The number of the next segment. No number is ever used twice.
     pub(super) fn next_number(&self) -> Result<u32, Error<D::Error>> {
@@ -113,17 +121,28 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         first_id: EntryId,
         oldest: u32,
     ) -> Result<(), Error<D::Error>> {
-        let previous = self.chain.last().map(|segment| Previous {
-            segment: segment.number,
-            end: self.tail.offset(),
-            checksum: self.tail.checksum(),
-        });
+        let created = self.create_file()?; // crash: an empty file, which is an unfinished creation
+        self.begin_segment_in(created, first_id, oldest)
+    }
+
+    /// [`begin_segment`](Self::begin_segment), in a file that is there.
+    pub(super) fn begin_segment_in(
+        &mut self,
+        created: Created<D::Appender>,
+        first_id: EntryId,
+        oldest: u32,
+    ) -> Result<(), Error<D::Error>> {
         let cursor = Cursor {
             offset: self.tail.offset(),
             position: self.tail.position(),
             checksum: self.tail.checksum(),
         };
-        self.create_segment(first_id, oldest, previous, Origin::Sequence)?;
+        let previous = self.chain.last().map(|segment| Previous {
+            segment: segment.number,
+            end: cursor.offset,
+            checksum: cursor.checksum,
+        });
+        self.start_segment(created, first_id, oldest, previous, Origin::Sequence)?;
         if let Some(index) = self.chain.len().checked_sub(2)
             && let Some(sealed) = self.chain.get_mut(index)
         {
@@ -136,15 +155,17 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         Ok(())
     }
 
-    /// Creates a segment's file and puts its header into the buffer.
-    fn create_segment(
+    /// Puts a segment's header into the buffer for its file.
+    fn start_segment(
         &mut self,
+        created: Created<D::Appender>,
         first_id: EntryId,
         oldest: u32,
         previous: Option<Previous>,
         origin: Origin,
     ) -> Result<(), Error<D::Error>> {
-        let (number, file, name) = self.create_file()?; // crash: an empty file, which is an unfinished creation
+        let Created { number, file, name } = created;
+        self.highest = self.highest.max(number);
         let segment = Segment {
             number,
             alignment: self.settings.alignment,
@@ -172,14 +193,18 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         Ok(())
     }
 
-    /// Creates the file of the next number whose name is free. What has a segment's name and is no file (a folder, a link) takes a
-    /// number away, and no more.
-    fn create_file(&mut self) -> Result<(u32, D::Appender, NameBuf), Error<D::Error>> {
+    /// The room that a new segment's file gets.
+    pub(super) fn room(&self) -> u64 {
         // A log's very first segment gets no room: a crash may leave anything in room that was being written, and without a
         // segment before it, nothing would tell that from a log whose first header is damaged.
         let first = self.chain.is_empty() && !planted!(FirstRoomReserved);
-        let room = self.settings.preallocate && !first;
-        let reserve = if room { self.settings.segment_bytes } else { 0 };
+        if self.settings.preallocate && !first { self.settings.segment_bytes } else { 0 }
+    }
+
+    /// Creates the file of the next number whose name is free. What has a segment's name and is no file (a folder, a link) takes a
+    /// number away, and no more.
+    fn create_file(&mut self) -> Result<Created<D::Appender>, Error<D::Error>> {
+        let reserve = self.room();
         let mut tries = 0;
         loop {
             let number = self.next_number()?;
@@ -188,7 +213,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             self.highest = number;
             tries += 1;
             match file {
-                Some(file) => return Ok((number, file, name)),
+                Some(file) => return Ok(Created { number, file, name }),
                 None if tries < NAMES_TAKEN_MAX => {}
                 None => return Err(Error::Exists { file: name }),
             }
@@ -345,7 +370,8 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     ) -> Result<(), Error<D::Error>> {
         let kept = self.chain.get(..keep).unwrap_or_default().to_vec();
         let origin = if first_id < self.next_id { Origin::Truncation } else { Origin::Sequence };
-        self.create_segment(first_id, oldest, previous, origin)?;
+        let created = self.create_file()?;
+        self.start_segment(created, first_id, oldest, previous, origin)?;
         let tail = self.chain.last().copied();
         self.next_id = first_id;
         self.oldest = oldest;

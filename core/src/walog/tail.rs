@@ -23,8 +23,8 @@ pub(super) struct Tail<A> {
     short: bool,
     position: u32,
     checksum: u32,
-    /// Everything in the file is durable: the next frame may say so.
-    all_durable: bool,
+    /// Up to there everything in the file is durable: a frame that begins there may say so.
+    durable_end: Option<u64>,
     /// Bytes, or the name, wait for a sync.
     needs_sync: bool,
     name_synced: bool,
@@ -45,7 +45,7 @@ where
             short: false,
             position: 0,
             checksum: 0,
-            all_durable: false,
+            durable_end: None,
             needs_sync: false,
             name_synced: false,
             closed: false,
@@ -72,7 +72,7 @@ where
         self.offset = cursor.offset;
         self.position = cursor.position;
         self.checksum = cursor.checksum;
-        self.all_durable = true;
+        self.durable_end = Some(cursor.offset);
         self.needs_sync = false;
         self.name_synced = true;
         self.closed = closed;
@@ -90,7 +90,7 @@ where
         self.attach(codec, sink);
         self.position = 0;
         self.checksum = 0;
-        self.all_durable = false;
+        self.durable_end = None;
         self.needs_sync = true;
         self.name_synced = false;
         self.closed = false;
@@ -167,15 +167,41 @@ where
     }
 
     /// The sync of everything in the file has returned.
-    pub(super) const fn set_all_durable(&mut self) {
-        self.all_durable = true;
+    pub(super) fn set_all_durable(&mut self) {
+        self.set_durable(self.offset());
         self.needs_sync = false;
+    }
+
+    /// Everything in the file before this place is durable.
+    pub(super) const fn set_durable(&mut self, end: u64) {
+        self.durable_end = Some(end);
+    }
+
+    /// Whether everything in the file is durable.
+    #[inline]
+    fn all_durable(&self) -> bool {
+        self.durable_end == Some(self.offset())
+    }
+
+    /// Whether everything in the file before what is buffered is durable.
+    pub(super) fn durable_before_buffer(&self) -> bool {
+        self.sink.as_ref().is_some_and(|sink| self.durable_end == Some(sink.base()))
+    }
+
+    /// What is buffered goes to a sync: what is appended from now on needs another.
+    pub(super) const fn handed_over(&mut self) {
+        self.needs_sync = false;
+    }
+
+    /// The payload checksum of the last frame has become another.
+    pub(super) const fn set_checksum(&mut self, checksum: u32) {
+        self.checksum = checksum;
     }
 
     /// The flags of the next frame.
     #[inline]
-    pub(super) const fn flags(&self, control: bool, more: bool) -> Flags {
-        Flags { synced: self.all_durable, control, more }
+    pub(super) fn flags(&self, control: bool, more: bool) -> Flags {
+        Flags { synced: self.all_durable(), control, more }
     }
 
     /// A frame was appended.
@@ -183,15 +209,14 @@ where
     pub(super) fn appended(&mut self, header: &Header) {
         self.position = header.position;
         self.checksum = header.payload_checksum;
-        self.all_durable = false;
         // A control frame alone needs no sync: what it says is either synced by whoever relies on it, or a mere hint.
         self.needs_sync |= !header.flags.control;
         self.closed = false;
     }
 
     /// The tail is about to be sealed where it ends, so that marks count as well: the next sync must cover them.
-    pub(super) const fn demand_sync_of_marks(&mut self) {
-        self.needs_sync |= !self.all_durable;
+    pub(super) fn demand_sync_of_marks(&mut self) {
+        self.needs_sync |= !self.all_durable();
     }
 
     /// The next sync must reach the medium, whatever was appended.
@@ -200,7 +225,9 @@ where
     }
 
     pub(super) fn flush(&mut self) -> Result<(), Error<A::Error>> {
-        self.all_durable |= planted!(SyncedFlagEarly);
+        if planted!(SyncedFlagEarly) {
+            self.durable_end = Some(self.offset());
+        }
         self.sink.as_mut().map_or(Ok(()), Sink::flush)
     }
 

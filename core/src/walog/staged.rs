@@ -1,0 +1,366 @@
+//! A writer in two halves: records are staged in memory while a commit of earlier ones runs elsewhere.
+//!
+//! Must never let a byte of a segment go out before its predecessor is durable, nor tell of durability before a commit that was run has been handed back.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::EntryId;
+use crate::bytes::control::Control;
+use crate::bytes::frame::Flags;
+use crate::durable::Durable;
+use crate::error::Error;
+use crate::storage::Directory;
+
+use super::commit::{Commit, Mark, Next, State};
+use super::hooks::{Event, Hooks};
+use super::ids::EntryIds;
+use super::raw_writer::RawWalWriter;
+use super::segments::Created;
+
+/// What became of a record that was to be staged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Staged<T> {
+    /// It is in the buffer.
+    Done(T),
+    /// The buffer is full: a commit makes room.
+    Full,
+    /// The segment is full, or old enough: a rotation makes room.
+    Rotate,
+}
+
+/// A [`RawWalWriter`] whose commits can run elsewhere: what group commit is made of, among threads or tasks.
+///
+/// Records are [`stage`](Self::stage)d, which does no I/O. [`begin`](Self::begin) takes out what is staged as a [`Commit`]; that is
+/// [`run`](Commit::run) without the writer, which goes on staging, and handed back to [`end`](Self::end). One commit runs at a time.
+///
+/// **Durability.** As of the writer. What [`end`](Self::end) returns is durable, and nothing more.
+///
+/// ```
+/// use durability_core::storage::{MemoryDirectory, MemoryError};
+/// use durability_core::walog::{RawWalWriter, Staged, StagedWriter, WalOptions};
+/// let dir = MemoryDirectory::new();
+/// let mut wal = StagedWriter::new(RawWalWriter::open(dir.clone(), WalOptions::new())?)?;
+/// let Staged::Done(first) = wal.stage(b"first")? else { panic!("an empty buffer has room") };
+/// let Some(mut commit) = wal.begin(true)? else { panic!("there is something to commit") };
+/// wal.stage(b"second")?; // another thread, meanwhile
+/// commit.run(&dir)?;
+/// assert_eq!(wal.end(commit)?.through(), Some(first));
+/// # Ok::<(), durability_core::Error<MemoryError>>(())
+/// ```
+pub struct StagedWriter<D: Directory, H: Hooks = ()> {
+    writer: RawWalWriter<D, H>,
+    /// The buffer that takes the place of the one that a commit takes along.
+    empty: Vec<u8>,
+    running: bool,
+    /// Entries up to this one were handed to the system.
+    flushed: Option<EntryId>,
+}
+
+impl<D: Directory, H: Hooks> StagedWriter<D, H> {
+    /// Splits a writer. Its tail is opened for appending, so that staging need not.
+    ///
+    /// # Errors
+    /// What the directory reports, and [`Error::Poisoned`].
+    pub fn new(writer: RawWalWriter<D, H>) -> Result<Self, Error<D::Error>> {
+        let mut staged = Self { writer, empty: Vec::new(), running: false, flushed: None };
+        staged.flushed = staged.writer.durable_through;
+        staged.refresh()?;
+        Ok(staged)
+    }
+
+    /// The writer, for all that needs no I/O. What it calls appended is staged, or on its way.
+    pub const fn writer(&self) -> &RawWalWriter<D, H> {
+        &self.writer
+    }
+
+    /// Whether a commit is on its way.
+    pub const fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// How many bytes are staged.
+    pub fn staged_bytes(&self) -> usize {
+        self.writer.tail.buffered()
+    }
+
+    /// Whether the [`FlushPolicy`](super::FlushPolicy) wants what is staged to be flushed.
+    pub fn flush_is_due(&self) -> bool {
+        self.writer.flush_is_due()
+    }
+
+    /// Lends the whole writer, for pruning, truncating, publishing. What is staged is the writer's buffer as ever.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while a commit runs; what the directory reports when the tail is opened again afterwards.
+    pub fn whole<R>(
+        &mut self,
+        with: impl FnOnce(&mut RawWalWriter<D, H>) -> R,
+    ) -> Result<R, Error<D::Error>> {
+        self.check_idle()?;
+        let result = with(&mut self.writer);
+        if !self.writer.poisoned {
+            self.refresh()?;
+        }
+        Ok(result)
+    }
+
+    /// The last entry that was handed to the system: it survives the end of the process.
+    pub const fn flushed_through(&self) -> Option<EntryId> {
+        self.flushed
+    }
+
+    /// The writer, whole again.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while a commit runs.
+    pub fn into_writer(self) -> Result<RawWalWriter<D, H>, Error<D::Error>> {
+        self.check_idle()?;
+        Ok(self.writer)
+    }
+
+    /// Appends a record to the buffer. Does no I/O, and allocates only for a record that is larger than the buffer.
+    ///
+    /// **Durability.** None yet.
+    ///
+    /// # Errors
+    /// Without effect: [`Error::Limit`] for a record that is too large, [`Error::Poisoned`].
+    #[inline]
+    pub fn stage(&mut self, payload: &[u8]) -> Result<Staged<EntryId>, Error<D::Error>> {
+        self.writer.check()?;
+        let payload_bytes = self.writer.check_record(payload.len() as u64)?;
+        Ok(match self.room(self.writer.frame_bytes(payload_bytes))? {
+            Staged::Done(()) => Staged::Done(self.writer.append_entry(payload, false)?),
+            Staged::Full => Staged::Full,
+            Staged::Rotate => Staged::Rotate,
+        })
+    }
+
+    /// Appends records to the buffer that are all visible after a crash or none.
+    ///
+    /// # Errors
+    /// As [`stage`](Self::stage).
+    pub fn stage_batch<'a>(
+        &mut self,
+        payloads: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Result<Staged<EntryIds>, Error<D::Error>> {
+        self.writer.check()?;
+        let (mut count, mut bytes) = (0_u64, 0_u64);
+        for payload in payloads.clone() {
+            let payload_bytes = self.writer.check_record(payload.len() as u64)?;
+            bytes = bytes.saturating_add(self.writer.frame_bytes(payload_bytes));
+            count = count.saturating_add(1);
+        }
+        let entries = self.writer.check_batch(count, bytes)?;
+        match self.room(bytes)? {
+            Staged::Done(()) => {}
+            Staged::Full => return Ok(Staged::Full),
+            Staged::Rotate => return Ok(Staged::Rotate),
+        }
+        let ids = EntryIds::new(self.writer.next_id, entries);
+        let mut payloads = payloads.peekable();
+        self.writer.poisoned = true;
+        while let Some(payload) = payloads.next() {
+            self.writer.append_entry(payload, payloads.peek().is_some())?;
+        }
+        self.writer.poisoned = false;
+        Ok(Staged::Done(ids))
+    }
+
+    /// Whether the buffer takes that many bytes of frames.
+    #[inline]
+    fn room(&mut self, bytes: u64) -> Result<Staged<()>, Error<D::Error>> {
+        if !self.writer.has_room(bytes) && self.writer.is_full(bytes) {
+            // A rotation waits for the commit that runs.
+            return Ok(if self.running { Staged::Full } else { Staged::Rotate });
+        }
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let sink = self.writer.tail.sink()?;
+        if sink.spare().len() >= bytes {
+            return Ok(Staged::Done(()));
+        }
+        if sink.buffered() > 0 {
+            return Ok(Staged::Full);
+        }
+        sink.grow_empty(bytes)?;
+        Ok(Staged::Done(()))
+    }
+
+    /// Takes out what is staged, to be written, and synced if `sync`. `None` if nothing is staged, and nothing waits for that sync.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while another commit runs; [`Error::Poisoned`]; [`Error::Limit`] where there is no memory, without effect.
+    pub fn begin(&mut self, sync: bool) -> Result<Option<Commit<D>>, Error<D::Error>> {
+        self.check_idle()?;
+        self.writer.check()?;
+        let sync = sync && self.writer.tail.needs_sync();
+        if !sync && self.staged_bytes() == 0 {
+            return Ok(None);
+        }
+        let mut commit = self.take(sync)?;
+        if sync && self.writer.settings.mark_after_sync {
+            commit.mark = self.take_mark(commit.end)?;
+        }
+        Ok(Some(commit))
+    }
+
+    /// Takes out what is staged as the end of its segment. Once that is durable, the next segment begins.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin), and [`Error::Limit`] for one segment too many, without effect.
+    pub fn begin_rotation(&mut self) -> Result<Commit<D>, Error<D::Error>> {
+        self.check_idle()?;
+        self.writer.check()?;
+        self.writer.check_segments()?;
+        let number = self.writer.next_number()?;
+        let name = self.writer.settings.segment_name(number)?;
+        self.writer.tail.demand_sync_of_marks();
+        let sync = self.writer.tail.needs_sync();
+        let mut commit = self.take(sync)?;
+        let room = self.writer.room();
+        commit.next = Next::Create { number, name, room };
+        Ok(commit)
+    }
+
+    /// Takes a commit back, and tells what is durable by now.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] if it failed, or was not run: so is the writer, from here on. After a rotation, what the directory reports.
+    pub fn end(&mut self, commit: Commit<D>) -> Result<Durable, Error<D::Error>> {
+        let Commit { file, name, bytes, sync, next, through, end, state, .. } = commit;
+        self.running = false;
+        self.keep(bytes);
+        self.flushed = through;
+        if state != State::Done {
+            self.writer.poisoned = true;
+            return Err(Error::Poisoned { file: name });
+        }
+        self.writer.poisoned = true;
+        if !matches!(next, Next::Begun) {
+            self.writer.tail.sink()?.give_back(file);
+            if sync {
+                self.writer.tail.set_durable(end);
+                self.writer.tail.set_name_synced();
+            }
+        }
+        if sync {
+            self.writer.durable_through = through;
+            self.writer.hooks.on(Event::Synced { through });
+        } else {
+            self.writer.hooks.on(Event::Flushed { through });
+        }
+        match next {
+            Next::Same | Next::Begun => {}
+            Next::Created(created) => self.begin_segment(created)?,
+            Next::Create { .. } => {
+                // The name was taken, by what is no file: the writer looks for another.
+                let (first_id, oldest) = (self.writer.next_id, self.writer.oldest);
+                self.writer.begin_segment(first_id, oldest)?;
+            }
+        }
+        self.writer.poisoned = false;
+        Ok(Durable::new(self.writer.durable_through))
+    }
+
+    fn begin_segment(&mut self, created: Created<D::Appender>) -> Result<(), Error<D::Error>> {
+        let (first_id, oldest) = (self.writer.next_id, self.writer.oldest);
+        self.writer.begin_segment_in(created, first_id, oldest)
+    }
+
+    /// What is staged, and the file that it goes to.
+    fn take(&mut self, sync: bool) -> Result<Commit<D>, Error<D::Error>> {
+        let writer = &mut self.writer;
+        let buffer_bytes = writer.settings.buffer_bytes;
+        // Frames that were staged while an earlier commit ran could not say that it is durable. It is.
+        if writer.tail.durable_before_buffer() || planted!(StagedFlagEarly) {
+            let codec = writer.codec();
+            let sink = writer.tail.sink()?;
+            let (base, filled) = (sink.base(), sink.buffered() as u64);
+            if let Some(first) = codec.set_synced(base, sink.pending())
+                && first.frame_bytes == filled
+            {
+                writer.tail.set_checksum(first.payload_checksum);
+            }
+        }
+        let filled = writer.tail.buffered();
+        let sync_name = !writer.tail.name_synced();
+        let end = writer.tail.offset();
+        let sink = writer.tail.sink()?;
+        let name = sink.name().clone();
+        let empty = core::mem::take(&mut self.empty);
+        let Some((file, bytes)) = sink.lend(empty, buffer_bytes)? else {
+            return Err(Error::Busy { file: name });
+        };
+        if sync {
+            writer.tail.handed_over();
+            writer.hooks.on(Event::Syncing);
+        }
+        writer.unflushed_entries = 0;
+        self.running = true;
+        let (mark, next, state) = (None, Next::Same, State::Waiting);
+        let through = writer.last_entry_id();
+        Ok(Commit { file, name, bytes, filled, sync, sync_name, mark, next, through, end, state })
+    }
+
+    /// The frame that says, once it is written, that everything before `end` is durable.
+    fn take_mark(&mut self, end: u64) -> Result<Option<Mark>, Error<D::Error>> {
+        let writer = &mut self.writer;
+        let (payload, length) = Control::Mark.encode();
+        let frame_bytes = writer.frame_bytes(length as u64);
+        if !writer.fits_file(frame_bytes) {
+            return Ok(None);
+        }
+        let payload = payload.get(..length).unwrap_or_default();
+        let flags = Flags { synced: true, control: true, more: false };
+        let position = writer.tail.position();
+        let (head, header) =
+            writer.codec().encode(end, flags, position, length as u32, |crc, seed| {
+                crc.update(seed, payload)
+            });
+        let mut frame = [0_u8; 256];
+        for (to, from) in frame.iter_mut().zip(head.iter().chain(payload)) {
+            *to = *from;
+        }
+        writer.tail.appended(&header);
+        writer.tail.sink()?.skip(frame_bytes);
+        Ok(Some(Mark { frame, bytes: usize::try_from(frame_bytes).unwrap_or(0) }))
+    }
+
+    /// Keeps a buffer for the next commit, at its ordinary size.
+    fn keep(&mut self, mut bytes: Vec<u8>) {
+        let buffer_bytes = self.writer.settings.buffer_bytes;
+        if bytes.len() > buffer_bytes {
+            bytes.truncate(buffer_bytes);
+            bytes.shrink_to(buffer_bytes);
+        }
+        self.empty = bytes;
+    }
+
+    /// Sees what was done to the writer while it was whole, and opens the tail.
+    fn refresh(&mut self) -> Result<(), Error<D::Error>> {
+        if self.staged_bytes() == 0 {
+            self.flushed = self.writer.last_entry_id();
+        }
+        self.writer.check()?;
+        self.writer.poisoned = true;
+        self.writer.open_tail()?;
+        self.writer.poisoned = false;
+        Ok(())
+    }
+
+    fn check_idle(&self) -> Result<(), Error<D::Error>> {
+        if self.running {
+            return Err(Error::Busy { file: self.writer.tail_name()? });
+        }
+        Ok(())
+    }
+}
+
+impl<D: Directory, H: Hooks> fmt::Debug for StagedWriter<D, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StagedWriter")
+            .field("writer", &self.writer)
+            .field("running", &self.running)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,198 @@
+//! What the threads share under the lock: the writer's staging half, who leads, who waits, and how it ended.
+//!
+//! Must never do I/O, nor call anything of the user's but hooks.
+
+use core::time::Duration;
+
+use durability_core::walog::{Commit, Hooks, StagedWriter};
+use durability_core::{Durable, EntryId, Error};
+
+use super::company::Company;
+use super::directory::SharedDirectory;
+use super::failure::Failure;
+use super::group::Outcome;
+use super::waiting::{Released, Waiting};
+
+pub(super) struct State<D: SharedDirectory, H: Hooks> {
+    /// Absent while somebody has it whole, and once the log is closed.
+    pub(super) wal: Option<StagedWriter<D, H>>,
+    /// Somebody leads a commit, or has the whole writer.
+    pub(super) leading: bool,
+    /// The number of the next commit.
+    pub(super) next_commit: usize,
+    pub(super) running: Option<Running>,
+    /// How many wait in each group.
+    waiting: [usize; 2],
+    pub(super) waiting_for_room: usize,
+    /// How many wait for the whole writer: no commit begins before they had it.
+    pub(super) waiting_for_whole: usize,
+    /// For how many a leader waits.
+    pub(super) gathering: Option<usize>,
+    pub(super) company: Company,
+    pub(super) durable: Option<Durable>,
+    /// Entries up to this one were handed to the system.
+    pub(super) flushed: Option<EntryId>,
+    failure: Option<Failure<D::Error>>,
+    pub(super) closed: bool,
+    pub(super) unattended: Waiting<Outcome<D::Error>>,
+    /// There is a thread that sees to those who wait without one.
+    pub(super) background: bool,
+    pub(super) stopping: bool,
+}
+
+/// The commit that runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Running {
+    pub(super) number: usize,
+    through: Option<EntryId>,
+    sync: bool,
+}
+
+impl<D: SharedDirectory, H: Hooks> State<D, H> {
+    pub(super) fn new(wal: StagedWriter<D, H>) -> Self {
+        let mut state = Self {
+            wal: Some(wal),
+            leading: false,
+            next_commit: 0,
+            running: None,
+            waiting: [0; 2],
+            waiting_for_room: 0,
+            waiting_for_whole: 0,
+            gathering: None,
+            company: Company::default(),
+            durable: None,
+            flushed: None,
+            failure: None,
+            closed: false,
+            unattended: Waiting::default(),
+            background: false,
+            stopping: false,
+        };
+        state.refresh();
+        state
+    }
+
+    /// Whether the log can be used.
+    pub(super) fn check(&self) -> Result<(), Failure<D::Error>> {
+        match &self.failure {
+            Some(failure) => Err(failure.clone()),
+            None if self.closed => Err(Error::Closed.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether nothing will be committed any more.
+    pub(super) const fn is_over(&self) -> bool {
+        self.closed || self.failure.is_some()
+    }
+
+    /// Whether a commit may begin now.
+    pub(super) const fn is_free(&self) -> bool {
+        !self.leading && self.waiting_for_whole == 0 && self.wal.is_some()
+    }
+
+    /// What becomes of somebody who waits for an entry; `None` while that is open.
+    pub(super) fn outcome(&self, id: Option<EntryId>) -> Option<Outcome<D::Error>> {
+        if let Some(durable) = self.durable
+            && id <= durable.through()
+        {
+            return Some(Ok(durable));
+        }
+        if let Err(failure) = self.check() {
+            return Some(Err(failure));
+        }
+        let writer = self.wal.as_ref()?.writer();
+        let last = writer.last_entry_id();
+        if id > last {
+            // It was truncated away.
+            let (needed, first) = (id.unwrap_or(EntryId::FIRST), Some(writer.first_entry_id()));
+            return Some(Err(Error::Gap { needed, first, last }.into()));
+        }
+        None
+    }
+
+    /// The last entry that is durable.
+    pub(super) fn durable_through(&self) -> Option<EntryId> {
+        self.durable.and_then(Durable::through)
+    }
+
+    /// The group of those who wait for an entry: of the commit that runs, if that covers it, else of the next.
+    pub(super) fn group_of(&self, id: Option<EntryId>) -> usize {
+        let number = match self.running {
+            Some(running) if running.sync && id <= running.through => running.number,
+            _ => self.next_commit,
+        };
+        number % 2
+    }
+
+    pub(super) fn join(&mut self, group: usize) {
+        self.waiting[group] += 1;
+    }
+
+    pub(super) fn leave(&mut self, group: usize) {
+        self.waiting[group] -= 1;
+    }
+
+    /// How many will be released by the next commit, its leader among them.
+    pub(super) fn present(&self) -> usize {
+        self.waiting[self.next_commit % 2] + 1
+    }
+
+    /// Whether all have come for whom a leader waits.
+    pub(super) fn has_company(&self) -> bool {
+        self.gathering.is_some_and(|expected| self.present() >= expected)
+    }
+
+    /// A commit has been taken out.
+    pub(super) fn begun(&mut self, commit: &Commit<D>) {
+        let number = self.next_commit;
+        self.running = Some(Running { number, through: commit.through(), sync: commit.syncs() });
+        self.next_commit = number.wrapping_add(1);
+    }
+
+    /// The sync of the commit that runs took that long.
+    pub(super) fn synced(&mut self, took: Duration) {
+        let Some(running) = self.running else { return };
+        let group = running.number % 2;
+        self.company.synced(took, self.waiting[group] + 1, self.waiting[1 - group]);
+    }
+
+    /// Takes over what the writer knows.
+    pub(super) fn refresh(&mut self) {
+        let Some(wal) = &self.wal else { return };
+        self.durable = Some(wal.writer().durable());
+        self.flushed = wal.flushed_through();
+    }
+
+    /// Something failed. If it left the log in doubt, that is the end of it.
+    pub(super) fn failed(&mut self, error: Error<D::Error>) -> Failure<D::Error> {
+        let failure = Failure::from(error);
+        let in_doubt = self.wal.as_ref().is_none_or(|wal| wal.writer().is_poisoned());
+        if in_doubt && self.failure.is_none() {
+            self.failure = Some(failure.clone());
+        }
+        failure
+    }
+
+    /// Whether the background thread should look.
+    pub(super) fn has_work(&self) -> bool {
+        self.background && (self.stopping || self.is_awaited())
+    }
+
+    /// Whether somebody waits without a thread for what is not durable yet.
+    pub(super) fn is_awaited(&self) -> bool {
+        let durable = self.durable_through().map_or(0, EntryId::get);
+        !self.is_over() && !self.unattended.is_empty() && self.unattended.highest() > durable
+    }
+
+    /// Takes out those who need not wait any longer without a thread.
+    pub(super) fn release(&mut self) -> (Released<Outcome<D::Error>>, Outcome<D::Error>) {
+        let through = if self.is_over() { u64::MAX } else { self.durable_through().map_or(0, EntryId::get) };
+        let outcome = match (self.check(), self.durable) {
+            (Ok(()), Some(durable)) => Ok(durable),
+            (Ok(()), None) => Err(Error::Closed.into()),
+            (Err(failure), _) => Err(failure),
+        };
+        (self.unattended.release(through), outcome)
+    }
+}

@@ -1,0 +1,103 @@
+//! Who waits for durability without a thread: tasks, and callbacks.
+//!
+//! Must never call a waker or a callback while the log's lock is held.
+
+use core::task::Waker;
+use std::collections::VecDeque;
+
+/// What is called when an entry is durable, or never will be.
+pub(super) type Callback<E> = Box<dyn FnOnce(E) + Send>;
+
+/// Tasks and callbacks that wait.
+pub(super) struct Waiting<O> {
+    tasks: Vec<Option<Task>>,
+    /// Places of `tasks` that are free.
+    free: Vec<usize>,
+    /// By entry id, lowest first.
+    callbacks: VecDeque<(u64, Callback<O>)>,
+}
+
+struct Task {
+    id: u64,
+    waker: Waker,
+}
+
+/// Those whose waiting is over.
+pub(super) struct Released<O> {
+    wakers: Vec<Waker>,
+    callbacks: Vec<Callback<O>>,
+}
+
+impl<O> Default for Waiting<O> {
+    fn default() -> Self {
+        Self { tasks: Vec::new(), free: Vec::new(), callbacks: VecDeque::new() }
+    }
+}
+
+impl<O> Waiting<O> {
+    /// A task waits for an entry. `place` is its place from an earlier call, while it has one.
+    pub(super) fn task(&mut self, id: u64, waker: &Waker, place: Option<usize>) -> usize {
+        if let Some(place) = place
+            && let Some(Some(task)) = self.tasks.get_mut(place)
+        {
+            task.waker.clone_from(waker);
+            return place;
+        }
+        let task = Some(Task { id, waker: waker.clone() });
+        if let Some(place) = self.free.pop()
+            && let Some(free) = self.tasks.get_mut(place)
+        {
+            *free = task;
+            return place;
+        }
+        self.tasks.push(task);
+        self.tasks.len() - 1
+    }
+
+    /// A task no longer waits.
+    pub(super) fn forget(&mut self, place: usize) {
+        if let Some(task) = self.tasks.get_mut(place)
+            && task.take().is_some()
+        {
+            self.free.push(place);
+        }
+    }
+
+    /// A callback waits for an entry.
+    pub(super) fn callback(&mut self, id: u64, callback: Callback<O>) {
+        let place = self.callbacks.partition_point(|(other, _)| *other <= id);
+        self.callbacks.insert(place, (id, callback));
+    }
+
+    /// The highest entry that anybody waits for.
+    pub(super) fn highest(&self) -> u64 {
+        let tasks = self.tasks.iter().flatten().map(|task| task.id).max();
+        let callbacks = self.callbacks.back().map(|(id, _)| *id);
+        tasks.max(callbacks).unwrap_or(0)
+    }
+
+    /// Takes out the callbacks for entries up to `through`, and wakes their tasks' wakers: the tasks stay until they have looked.
+    pub(super) fn release(&mut self, through: u64) -> Released<O> {
+        let waiting = self.tasks.iter().flatten().filter(|task| task.id <= through);
+        let wakers = waiting.map(|task| task.waker.clone()).collect();
+        let count = self.callbacks.partition_point(|(id, _)| *id <= through);
+        let callbacks = self.callbacks.drain(..count).map(|(_, callback)| callback).collect();
+        Released { wakers, callbacks }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.callbacks.is_empty() && self.free.len() == self.tasks.len()
+    }
+}
+
+impl<O: Clone> Released<O> {
+    /// Calls them all.
+    pub(super) fn call(self, outcome: &O) {
+        for waker in self.wakers {
+            waker.wake();
+        }
+        for callback in self.callbacks {
+            callback(outcome.clone());
+        }
+    }
+}
