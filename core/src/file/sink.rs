@@ -254,7 +254,11 @@ fn zero(padding: &mut [u8]) {
 }
 
 /// The one loop that writes: `embedded_io`'s panics on `Ok(0)` and gives up when interrupted.
-fn write_all<A>(file: &mut A, name: &NameBuf, mut bytes: &[u8]) -> Result<(), Error<A::Error>>
+pub(crate) fn write_all<A>(
+    file: &mut A,
+    name: &NameBuf,
+    mut bytes: &[u8],
+) -> Result<(), Error<A::Error>>
 where
     A: AppendFile,
     A::Error: StoreError,

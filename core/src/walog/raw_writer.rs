@@ -17,6 +17,7 @@ use super::chain::{self, Segment};
 use super::hooks::{Event, Hooks};
 use super::ids::EntryIds;
 use super::options::{FlushPolicy, Settings};
+use super::prepare::Upcoming;
 use super::raw_reader::TornTail;
 use super::tail::Tail;
 
@@ -62,7 +63,8 @@ pub struct RawWalWriter<D: Directory, H: Hooks = ()> {
     pub(super) unflushed_entries: u32,
     pub(super) torn_tail: Option<TornTail>,
     pub(super) poisoned: bool,
-    pub(super) _lock: D::Lock,
+    /// The last field: it holds the lock.
+    pub(super) upcoming: Upcoming<D>,
 }
 
 impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
@@ -220,7 +222,9 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         Ok(Durable::new(self.durable_through))
     }
 
-    /// Makes everything durable, writes down that the log was closed, gives back reserved room and releases the lock.
+    /// Makes everything durable, writes down that the log was closed, gives back reserved room and releases the lock, once no
+    /// [`Preparation`](super::Preparation) holds it any more. A segment that was [prepared](Self::prepared_segment) and not needed is removed, as far as that
+    /// succeeds.
     ///
     /// # Errors
     /// As [`flush_and_sync`](Self::flush_and_sync). The lock is released in any case.
@@ -462,6 +466,11 @@ impl<D: Directory, H: Hooks> Drop for RawWalWriter<D, H> {
         // Best effort, like any buffered writer: `close` is the way to know.
         if !self.poisoned && self.tail.is_open() {
             let _ignored = self.tail.flush();
+        }
+        // The file of a dead segment; the next open would delete it.
+        if let Some(spare) = self.upcoming.give_spare() {
+            let name = self.settings.segment_name::<D::Error>(spare);
+            let _ignored = name.map(|name| self.dir.remove(name.as_name()));
         }
     }
 }

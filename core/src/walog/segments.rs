@@ -24,10 +24,24 @@ use super::raw_writer::RawWalWriter;
 /// Names in a row that may be taken by what is no file before creating a segment gives up.
 const NAMES_TAKEN_MAX: u32 = 16;
 
+/// The file of a segment that begins.
+struct NewFile<A> {
+    number: u32,
+    file: A,
+    name: NameBuf,
+    name_synced: bool,
+}
+
 impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
-    /// The number of the next segment. No number is ever used twice.
+    /// The number of the next segment: of the one that is ready, or the next that nothing has had. No number is ever used twice.
     pub(super) fn next_number(&self) -> Result<u32, Error<D::Error>> {
-        self.highest.checked_add(1).ok_or(Error::Limit {
+        if let Some(number) = self.upcoming.ready() {
+            return Ok(number);
+        }
+        let next = self.highest.checked_add(1);
+        let next =
+            next.filter(|_| next != self.upcoming.claimed()).or_else(|| next?.checked_add(1));
+        next.ok_or(Error::Limit {
             what: Limit::FileNumbers,
             found: u64::from(self.highest) + 1,
             limit: u64::from(u32::MAX),
@@ -92,10 +106,12 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
 
     /// Seals the tail where it ends and begins the next segment.
     pub(super) fn rotate(&mut self) -> Result<(), Error<D::Error>> {
-        // The outgoing segment becomes durable before a header says that it is sealed: a sealed segment has no torn tail.
-        if self.tail.is_open() {
+        // Giving room back costs the next sync a change of the file's size, which is not worth it for the little that a full segment has left.
+        let room = self.settings.segment_bytes.saturating_sub(self.tail.offset());
+        if self.tail.is_open() && room > self.settings.segment_bytes / 16 {
             self.tail.trim()?;
         }
+        // The outgoing segment becomes durable before a header says that it is sealed: a sealed segment has no torn tail.
         if !planted!(LoneMarkUnsynced) {
             self.tail.demand_sync_of_marks();
         }
@@ -144,7 +160,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         previous: Option<Previous>,
         origin: Origin,
     ) -> Result<(), Error<D::Error>> {
-        let (number, file, name) = self.create_file()?; // crash: an empty file, which is an unfinished creation
+        let NewFile { number, file, name, name_synced } = self.next_file()?; // crash: a blank file, which is an unfinished creation
         let segment = Segment {
             number,
             alignment: self.settings.alignment,
@@ -166,19 +182,27 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let mut sink = self.sink(file, name)?;
         sink.put(&header.encode(codec.crc()))?;
         sink.pad(codec)?;
-        self.tail.create(codec, sink);
+        self.tail.create(codec, sink, name_synced);
         self.chain.push(segment);
         self.hooks.on(Event::Rotated { segment: number });
         Ok(())
     }
 
+    /// The file that was prepared, or a new one.
+    fn next_file(&mut self) -> Result<NewFile<D::Appender>, Error<D::Error>> {
+        let Some((number, file, name)) = self.upcoming.take() else { return self.create_file() };
+        self.highest = number;
+        Ok(NewFile { number, file, name, name_synced: true })
+    }
+
     /// Creates the file of the next number whose name is free. What has a segment's name and is no file (a folder, a link) takes a
     /// number away, and no more.
-    fn create_file(&mut self) -> Result<(u32, D::Appender, NameBuf), Error<D::Error>> {
+    fn create_file(&mut self) -> Result<NewFile<D::Appender>, Error<D::Error>> {
         // A log's very first segment gets no room: a crash may leave anything in room that was being written, and without a
         // segment before it, nothing would tell that from a log whose first header is damaged.
         let first = self.chain.is_empty() && !planted!(FirstRoomReserved);
-        let room = self.settings.preallocate && !first;
+        // Nor one that is begun while somebody else makes room: an append does not wait for it.
+        let room = self.settings.preallocate && !first && !self.upcoming.asked();
         let reserve = if room { self.settings.segment_bytes } else { 0 };
         let mut tries = 0;
         loop {
@@ -188,16 +212,17 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             self.highest = number;
             tries += 1;
             match file {
-                Some(file) => return Ok((number, file, name)),
+                Some(file) => return Ok(NewFile { number, file, name, name_synced: false }),
                 None if tries < NAMES_TAKEN_MAX => {}
                 None => return Err(Error::Exists { file: name }),
             }
         }
     }
 
-    /// Whether a segment's file holds nothing of the log.
+    /// Whether a segment's file holds nothing of the log, and never will.
     pub(super) fn is_dead(&self, number: u32) -> bool {
-        !self.chain.iter().any(|segment| segment.number == number)
+        let live = self.chain.iter().any(|segment| segment.number == number);
+        !live && !self.upcoming.needs(number)
     }
 
     pub(super) fn delete(&mut self, number: u32) -> Result<(), Error<D::Error>> {
@@ -206,10 +231,19 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         self.dir.remove(name.as_name()).on(Operation::Remove, &name)
     }
 
-    /// Deletes every file that holds nothing of the log, lowest first, and makes that durable.
-    fn sweep(&mut self) -> Result<(), Error<D::Error>> {
+    /// Deletes every file that holds nothing of the log, lowest first, and makes that durable. One may be kept, to be used again.
+    fn sweep(&mut self, recycle: bool) -> Result<(), Error<D::Error>> {
         let dead: Vec<u32> = list(&self.dir, &self.settings)?;
         let mut dead: Vec<u32> = dead.into_iter().filter(|&number| self.is_dead(number)).collect();
+        if recycle
+            && let Some(&number) = dead.first()
+            && self.upcoming.keep(number)
+        {
+            // Its header stays for now. Without the mark, damage to the tail's would let the log end with this segment.
+            self.append_mark()?;
+            self.hooks.on(Event::Deleting { segment: number });
+            dead.remove(0);
+        }
         if planted!(NewestDeletedFirst) {
             dead.reverse();
         }
@@ -264,7 +298,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             self.sync_tail()?; // crash: before it, all segments; after it, deleting goes on at the next open
         }
         self.chain.drain(..covered);
-        self.sweep()?;
+        self.sweep(self.settings.recycle)?;
         self.poisoned = false;
         Ok(())
     }
@@ -358,7 +392,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         if !planted!(TruncationUnmarked) {
             self.append_mark()?;
         }
-        self.sweep()
+        self.sweep(false)
     }
 
     /// The place behind the last entry before `from`, in the segment that holds it.
