@@ -141,7 +141,6 @@ fn a_rotation_is_one_write_two_syncs_and_a_new_file() {
             (Operation::SyncData, 1),
             (Operation::SyncDir, 1),
             (Operation::Create, 1),
-            (Operation::Trim, 1),
         ],
         &rotating,
     );

@@ -13,6 +13,9 @@ use crate::storage::{AppendFile, NameBuf, StoreError};
 
 use super::window::grow;
 
+/// A file, and the buffer in front of it.
+pub(crate) type Lent<A> = (A, Vec<u8>);
+
 /// A buffer in front of a file.
 #[derive(Debug)]
 pub(crate) struct Sink<A> {
@@ -65,7 +68,7 @@ where
         &mut self,
         mut empty: Vec<u8>,
         buffer_bytes: usize,
-    ) -> Result<Option<(A, Vec<u8>)>, Error<A::Error>> {
+    ) -> Result<Option<Lent<A>>, Error<A::Error>> {
         self.check()?;
         grow(&mut empty, buffer_bytes)?;
         let Some(file) = self.file.take() else { return Ok(None) };

@@ -10,7 +10,7 @@ use crate::error::{Context as _, Error, Operation};
 use crate::file::sink::write_all;
 use crate::storage::{AppendFile as _, Directory, NameBuf};
 
-use super::segments::Created;
+use super::segments::NewFile;
 
 /// Staged records on their way into the log; see [`StagedWriter`](super::StagedWriter).
 ///
@@ -24,6 +24,8 @@ pub struct Commit<D: Directory> {
     pub(super) filled: usize,
     pub(super) sync: bool,
     pub(super) sync_name: bool,
+    /// Room beyond the bytes is given back.
+    pub(super) trim: bool,
     /// A frame that says that all before it is durable, to be written once it is.
     pub(super) mark: Option<Mark>,
     /// The file of the next segment, which is begun once this one is durable.
@@ -50,7 +52,7 @@ pub(super) enum Next<A> {
     /// Its successor gets a file of this name, if that is free.
     Create { number: u32, name: NameBuf, room: u64 },
     /// Its successor's file is there.
-    Created(Created<A>),
+    Created(NewFile<A>),
 }
 
 /// How far a commit has come.
@@ -95,7 +97,7 @@ impl<D: Directory> Commit<D> {
     fn write_and_sync(&mut self, dir: &D) -> Result<(), Error<D::Error>> {
         let bytes = self.bytes.get(..self.filled).unwrap_or_default();
         write_all(&mut self.file, &self.name, bytes)?;
-        if !matches!(self.next, Next::Same) {
+        if self.trim {
             self.file.trim().on(Operation::Trim, &self.name)?;
         }
         if self.sync && !planted!(CommitUnsynced) {
@@ -115,7 +117,12 @@ impl<D: Directory> Commit<D> {
         if let Next::Create { number, name, room } = &self.next
             && let Some(file) = dir.create(name.as_name(), *room).on(Operation::Create, name)?
         {
-            self.next = Next::Created(Created { number: *number, file, name: name.clone() });
+            self.next = Next::Created(NewFile {
+                number: *number,
+                file,
+                name: name.clone(),
+                name_synced: false,
+            });
         }
         Ok(())
     }

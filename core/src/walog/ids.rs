@@ -18,6 +18,12 @@ impl EntryIds {
         Self { next: first.get(), count }
     }
 
+    /// The ids from one to another, both among them; none if the second is lower. No more than 2^32 - 1 of them.
+    pub fn between(first: EntryId, last: EntryId) -> Self {
+        let count = last.get().saturating_add(1).saturating_sub(first.get());
+        Self::new(first, u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
     /// The first id that is left; `None` if none is.
     pub const fn first(&self) -> Option<EntryId> {
         if self.count == 0 { None } else { EntryId::new(self.next) }

@@ -12,6 +12,7 @@ use crate::storage::{Directory, Locking};
 use super::discover::{Discovered, Purpose, discover};
 use super::hooks::Hooks;
 use super::options::{Settings, WalOptions};
+use super::prepare::Upcoming;
 use super::raw_reader::TornTail;
 use super::raw_writer::RawWalWriter;
 use super::tail::Tail;
@@ -95,7 +96,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             unflushed_entries: 0,
             torn_tail: None,
             poisoned: false,
-            _lock: lock,
+            upcoming: Upcoming::new(lock),
             dir,
             settings,
             hooks,

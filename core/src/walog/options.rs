@@ -48,6 +48,7 @@ pub struct WalOptions {
     batch_entries_max: u32,
     alignment: Option<u32>,
     preallocate: bool,
+    recycle: bool,
     mark_after_sync: bool,
     flush_policy: FlushPolicy,
     first_id: EntryId,
@@ -75,6 +76,7 @@ impl WalOptions {
             batch_entries_max: 1 << 20,
             alignment: None,
             preallocate: false,
+            recycle: false,
             mark_after_sync: false,
             flush_policy: FlushPolicy::Manual,
             first_id: EntryId::FIRST,
@@ -160,9 +162,27 @@ impl WalOptions {
 
     /// Whether new segments reserve their whole size at once, but for a log's very first one, which a crash could otherwise leave
     /// with a header that looks damaged. Off by default.
+    ///
+    /// Durable appends into written room are faster, since a sync has no new size or blocks to write down. What it costs: every byte of the log is written
+    /// twice, once as a zero; the tail takes [`segment_bytes`](Self::segment_bytes) of disk space from its beginning, and the next segment, where segments are
+    /// [prepared](super::RawWalWriter::prepare), as much again (128 MiB in all by default). Without preparing, an append that rotates fills the new
+    /// segment itself: that is why this is off unless it is asked for.
     #[must_use]
     pub fn preallocate(mut self, preallocate: bool) -> Self {
         self.preallocate = preallocate;
+        self
+    }
+
+    /// Whether the file of a pruned segment is used again for the next one that is [prepared](super::RawWalWriter::prepare), instead of being deleted: filled
+    /// with zeros and synced under its old name, and only then renamed. At most one file is kept for it. Off by default, and without effect where files
+    /// cannot be renamed or opened again, or without [`preallocate`](Self::preallocate).
+    ///
+    /// It saves the file system from freeing and finding blocks. What it takes away: a reader that has a pruned segment open can no longer read it to its
+    /// end. Readers with this option, in any process, tell a file that was used again from damage and from a log's end, and report
+    /// [`Error::Missing`], as they do for a deleted one. Switch it on only where every reader beside the writer has it too.
+    #[must_use]
+    pub fn recycle(mut self, recycle: bool) -> Self {
+        self.recycle = recycle;
         self
     }
 
@@ -229,6 +249,7 @@ impl WalOptions {
             Some(folder) => folder.clone()?,
         };
         numbered(folder.as_folder(), u32::MAX, EXTENSION)?;
+        let prepare = capabilities.reopen() && granule == 1;
         Ok(Settings {
             folder,
             segment_bytes,
@@ -244,7 +265,9 @@ impl WalOptions {
             granule,
             file_bytes_max,
             reopen: capabilities.reopen(),
+            prepare,
             preallocate: self.preallocate,
+            recycle: self.recycle && self.preallocate && prepare && capabilities.rename(),
             mark_after_sync: self.mark_after_sync,
             flush_policy: self.flush_policy,
             first_id: self.first_id,
@@ -270,7 +293,10 @@ pub(crate) struct Settings {
     pub(crate) granule: u32,
     pub(crate) file_bytes_max: u64,
     pub(crate) reopen: bool,
+    /// Files can be filled ahead, and written over.
+    pub(crate) prepare: bool,
     pub(crate) preallocate: bool,
+    pub(crate) recycle: bool,
     pub(crate) mark_after_sync: bool,
     pub(crate) flush_policy: FlushPolicy,
     pub(crate) first_id: EntryId,

@@ -17,6 +17,7 @@ use super::chain::{self, Segment};
 use super::hooks::{Event, Hooks};
 use super::ids::EntryIds;
 use super::options::{FlushPolicy, Settings};
+use super::prepare::Upcoming;
 use super::raw_reader::TornTail;
 use super::tail::Tail;
 
@@ -62,7 +63,8 @@ pub struct RawWalWriter<D: Directory, H: Hooks = ()> {
     pub(super) unflushed_entries: u32,
     pub(super) torn_tail: Option<TornTail>,
     pub(super) poisoned: bool,
-    pub(super) _lock: D::Lock,
+    /// The last field: it holds the lock.
+    pub(super) upcoming: Upcoming<D>,
 }
 
 impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
@@ -110,6 +112,16 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// The number of the tail segment.
     pub fn tail_segment(&self) -> u32 {
         self.chain.last().map_or(0, |segment| segment.number)
+    }
+
+    /// Bytes of the tail segment so far, what is buffered included.
+    pub fn tail_bytes(&self) -> u64 {
+        self.tail.offset()
+    }
+
+    /// Bytes that the tail segment may have.
+    pub const fn segment_bytes(&self) -> u64 {
+        self.settings.segment_bytes
     }
 
     /// Whether a truncation after `segment` was begun took back entry `id`, as far as the segments that are there tell.
@@ -230,7 +242,9 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         Ok(Durable::new(self.durable_through))
     }
 
-    /// Makes everything durable, writes down that the log was closed, gives back reserved room and releases the lock.
+    /// Makes everything durable, writes down that the log was closed, gives back reserved room and releases the lock, once no
+    /// [`Preparation`](super::Preparation) holds it any more. A segment that was [prepared](Self::prepared_segment) and not needed is removed, as far as that
+    /// succeeds.
     ///
     /// # Errors
     /// As [`flush_and_sync`](Self::flush_and_sync). The lock is released in any case.
@@ -380,7 +394,11 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     }
 
     #[inline]
-    pub(super) fn append_entry(&mut self, payload: &[u8], more: bool) -> Result<EntryId, Error<D::Error>> {
+    pub(super) fn append_entry(
+        &mut self,
+        payload: &[u8],
+        more: bool,
+    ) -> Result<EntryId, Error<D::Error>> {
         let flags = self.tail.flags(false, more);
         let position = self.tail.position().saturating_add(1);
         let codec = self.codec();
@@ -482,6 +500,11 @@ impl<D: Directory, H: Hooks> Drop for RawWalWriter<D, H> {
         // Best effort, like any buffered writer: `close` is the way to know.
         if !self.poisoned && self.tail.is_open() {
             let _ignored = self.tail.flush();
+        }
+        // The file of a dead segment; the next open would delete it.
+        if let Some(spare) = self.upcoming.give_spare() {
+            let name = self.settings.segment_name::<D::Error>(spare);
+            let _ignored = name.map(|name| self.dir.remove(name.as_name()));
         }
     }
 }

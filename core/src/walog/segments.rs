@@ -24,18 +24,25 @@ use super::raw_writer::RawWalWriter;
 /// Names in a row that may be taken by what is no file before creating a segment gives up.
 const NAMES_TAKEN_MAX: u32 = 16;
 
-/// A segment's file, new and empty.
+/// The file of a segment that begins.
 #[derive(Debug)]
-pub(super) struct Created<A> {
+pub(super) struct NewFile<A> {
     pub(super) number: u32,
     pub(super) file: A,
     pub(super) name: NameBuf,
+    pub(super) name_synced: bool,
 }
 
 impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
-    /// The number of the next segment. No number is ever used twice.
+    /// The number of the next segment: of the one that is ready, or the next that nothing has had. No number is ever used twice.
     pub(super) fn next_number(&self) -> Result<u32, Error<D::Error>> {
-        self.highest.checked_add(1).ok_or(Error::Limit {
+        if let Some(number) = self.upcoming.ready() {
+            return Ok(number);
+        }
+        let next = self.highest.checked_add(1);
+        let next =
+            next.filter(|_| next != self.upcoming.claimed()).or_else(|| next?.checked_add(1));
+        next.ok_or(Error::Limit {
             what: Limit::FileNumbers,
             found: u64::from(self.highest) + 1,
             limit: u64::from(u32::MAX),
@@ -100,10 +107,10 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
 
     /// Seals the tail where it ends and begins the next segment.
     pub(super) fn rotate(&mut self) -> Result<(), Error<D::Error>> {
-        // The outgoing segment becomes durable before a header says that it is sealed: a sealed segment has no torn tail.
-        if self.tail.is_open() {
+        if self.tail.is_open() && self.trims_at(self.tail.offset()) {
             self.tail.trim()?;
         }
+        // The outgoing segment becomes durable before a header says that it is sealed: a sealed segment has no torn tail.
         if !planted!(LoneMarkUnsynced) {
             self.tail.demand_sync_of_marks();
         }
@@ -115,20 +122,26 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         self.begin_segment(self.next_id, self.oldest)
     }
 
+    /// Whether a segment that is sealed there gives its room back: that costs the sync a change of the file's size, which is not worth it for the little
+    /// that a full segment has left.
+    pub(super) fn trims_at(&self, end: u64) -> bool {
+        self.settings.segment_bytes.saturating_sub(end) > self.settings.segment_bytes / 16
+    }
+
     /// Begins a segment behind the tail, which must be durable up to where it ends. The header waits in the buffer.
     pub(super) fn begin_segment(
         &mut self,
         first_id: EntryId,
         oldest: u32,
     ) -> Result<(), Error<D::Error>> {
-        let created = self.create_file()?; // crash: an empty file, which is an unfinished creation
+        let created = self.next_file()?; // crash: a blank file, which is an unfinished creation
         self.begin_segment_in(created, first_id, oldest)
     }
 
     /// [`begin_segment`](Self::begin_segment), in a file that is there.
     pub(super) fn begin_segment_in(
         &mut self,
-        created: Created<D::Appender>,
+        created: NewFile<D::Appender>,
         first_id: EntryId,
         oldest: u32,
     ) -> Result<(), Error<D::Error>> {
@@ -158,13 +171,13 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// Puts a segment's header into the buffer for its file.
     fn start_segment(
         &mut self,
-        created: Created<D::Appender>,
+        created: NewFile<D::Appender>,
         first_id: EntryId,
         oldest: u32,
         previous: Option<Previous>,
         origin: Origin,
     ) -> Result<(), Error<D::Error>> {
-        let Created { number, file, name } = created;
+        let NewFile { number, file, name, name_synced } = created;
         self.highest = self.highest.max(number);
         let segment = Segment {
             number,
@@ -187,7 +200,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let mut sink = self.sink(file, name)?;
         sink.put(&header.encode(codec.crc()))?;
         sink.pad(codec)?;
-        self.tail.create(codec, sink);
+        self.tail.create(codec, sink, name_synced);
         self.chain.push(segment);
         self.hooks.on(Event::Rotated { segment: number });
         Ok(())
@@ -198,12 +211,21 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         // A log's very first segment gets no room: a crash may leave anything in room that was being written, and without a
         // segment before it, nothing would tell that from a log whose first header is damaged.
         let first = self.chain.is_empty() && !planted!(FirstRoomReserved);
-        if self.settings.preallocate && !first { self.settings.segment_bytes } else { 0 }
+        // Nor one that is begun while somebody else makes room: an append does not wait for it.
+        let room = self.settings.preallocate && !first && !self.upcoming.asked();
+        if room { self.settings.segment_bytes } else { 0 }
+    }
+
+    /// The file that was prepared, or a new one.
+    pub(super) fn next_file(&mut self) -> Result<NewFile<D::Appender>, Error<D::Error>> {
+        let Some((number, file, name)) = self.upcoming.take() else { return self.create_file() };
+        self.highest = number;
+        Ok(NewFile { number, file, name, name_synced: true })
     }
 
     /// Creates the file of the next number whose name is free. What has a segment's name and is no file (a folder, a link) takes a
     /// number away, and no more.
-    fn create_file(&mut self) -> Result<Created<D::Appender>, Error<D::Error>> {
+    fn create_file(&mut self) -> Result<NewFile<D::Appender>, Error<D::Error>> {
         let reserve = self.room();
         let mut tries = 0;
         loop {
@@ -213,16 +235,17 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             self.highest = number;
             tries += 1;
             match file {
-                Some(file) => return Ok(Created { number, file, name }),
+                Some(file) => return Ok(NewFile { number, file, name, name_synced: false }),
                 None if tries < NAMES_TAKEN_MAX => {}
                 None => return Err(Error::Exists { file: name }),
             }
         }
     }
 
-    /// Whether a segment's file holds nothing of the log.
+    /// Whether a segment's file holds nothing of the log, and never will.
     pub(super) fn is_dead(&self, number: u32) -> bool {
-        !self.chain.iter().any(|segment| segment.number == number)
+        let live = self.chain.iter().any(|segment| segment.number == number);
+        !live && !self.upcoming.needs(number)
     }
 
     pub(super) fn delete(&mut self, number: u32) -> Result<(), Error<D::Error>> {
@@ -231,10 +254,19 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         self.dir.remove(name.as_name()).on(Operation::Remove, &name)
     }
 
-    /// Deletes every file that holds nothing of the log, lowest first, and makes that durable.
-    fn sweep(&mut self) -> Result<(), Error<D::Error>> {
+    /// Deletes every file that holds nothing of the log, lowest first, and makes that durable. One may be kept, to be used again.
+    fn sweep(&mut self, recycle: bool) -> Result<(), Error<D::Error>> {
         let dead: Vec<u32> = list(&self.dir, &self.settings)?;
         let mut dead: Vec<u32> = dead.into_iter().filter(|&number| self.is_dead(number)).collect();
+        if recycle
+            && let Some(&number) = dead.first()
+            && self.upcoming.keep(number)
+        {
+            // Its header stays for now. Without the mark, damage to the tail's would let the log end with this segment.
+            self.append_mark()?;
+            self.hooks.on(Event::Deleting { segment: number });
+            dead.remove(0);
+        }
         if planted!(NewestDeletedFirst) {
             dead.reverse();
         }
@@ -289,7 +321,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             self.sync_tail()?; // crash: before it, all segments; after it, deleting goes on at the next open
         }
         self.chain.drain(..covered);
-        self.sweep()?;
+        self.sweep(self.settings.recycle)?;
         self.poisoned = false;
         Ok(())
     }
@@ -370,7 +402,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     ) -> Result<(), Error<D::Error>> {
         let kept = self.chain.get(..keep).unwrap_or_default().to_vec();
         let origin = if first_id < self.next_id { Origin::Truncation } else { Origin::Sequence };
-        let created = self.create_file()?;
+        let created = self.next_file()?;
         self.start_segment(created, first_id, oldest, previous, origin)?;
         let tail = self.chain.last().copied();
         self.next_id = first_id;
@@ -384,7 +416,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         if !planted!(TruncationUnmarked) {
             self.append_mark()?;
         }
-        self.sweep()
+        self.sweep(false)
     }
 
     /// The place behind the last entry before `from`, in the segment that holds it.

@@ -15,8 +15,9 @@ use crate::storage::Directory;
 use super::commit::{Commit, Mark, Next, State};
 use super::hooks::{Event, Hooks};
 use super::ids::EntryIds;
+use super::prepare::{Preparation, Prepared};
 use super::raw_writer::RawWalWriter;
-use super::segments::Created;
+use super::segments::NewFile;
 
 /// What became of a record that was to be staged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,9 +218,34 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         self.writer.tail.demand_sync_of_marks();
         let sync = self.writer.tail.needs_sync();
         let mut commit = self.take(sync)?;
-        let room = self.writer.room();
-        commit.next = Next::Create { number, name, room };
+        commit.trim = self.writer.trims_at(commit.end);
+        if self.writer.prepared_segment().is_some() {
+            self.writer.poisoned = true;
+            let file = self.writer.next_file()?;
+            self.begin_segment(file)?;
+            self.writer.poisoned = false;
+            commit.next = Next::Begun;
+        } else {
+            self.writer.highest = number;
+            commit.next = Next::Create { number, name, room: self.writer.room() };
+        }
         Ok(commit)
+    }
+
+    /// [`RawWalWriter::prepare`]; it may be while a commit runs.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn prepare(&mut self) -> Result<Option<Preparation<D>>, Error<D::Error>>
+    where
+        D: Clone,
+    {
+        self.writer.prepare()
+    }
+
+    /// [`RawWalWriter::install`]; it may be while a commit runs.
+    pub fn install(&mut self, prepared: Prepared<D>) {
+        self.writer.install(prepared);
     }
 
     /// Takes a commit back, and tells what is durable by now.
@@ -262,7 +288,7 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         Ok(Durable::new(self.writer.durable_through))
     }
 
-    fn begin_segment(&mut self, created: Created<D::Appender>) -> Result<(), Error<D::Error>> {
+    fn begin_segment(&mut self, created: NewFile<D::Appender>) -> Result<(), Error<D::Error>> {
         let (first_id, oldest) = (self.writer.next_id, self.writer.oldest);
         self.writer.begin_segment_in(created, first_id, oldest)
     }
@@ -299,7 +325,20 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         self.running = true;
         let (mark, next, state) = (None, Next::Same, State::Waiting);
         let through = writer.last_entry_id();
-        Ok(Commit { file, name, bytes, filled, sync, sync_name, mark, next, through, end, state })
+        Ok(Commit {
+            file,
+            name,
+            bytes,
+            filled,
+            sync,
+            sync_name,
+            trim: false,
+            mark,
+            next,
+            through,
+            end,
+            state,
+        })
     }
 
     /// The frame that says, once it is written, that everything before `end` is durable.
@@ -311,12 +350,12 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
             return Ok(None);
         }
         let payload = payload.get(..length).unwrap_or_default();
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
         let flags = Flags { synced: true, control: true, more: false };
         let position = writer.tail.position();
-        let (head, header) =
-            writer.codec().encode(end, flags, position, length as u32, |crc, seed| {
-                crc.update(seed, payload)
-            });
+        let (head, header) = writer
+            .codec()
+            .encode(end, flags, position, length, |crc, seed| crc.update(seed, payload));
         let mut frame = [0_u8; 256];
         for (to, from) in frame.iter_mut().zip(head.iter().chain(payload)) {
             *to = *from;

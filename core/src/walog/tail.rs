@@ -85,14 +85,14 @@ where
         self.short = false;
     }
 
-    /// A segment was created; its header is in the sink.
-    pub(super) fn create(&mut self, codec: Codec, sink: Sink<A>) {
+    /// A segment was created; its header is in the sink. Its name may be durable already.
+    pub(super) fn create(&mut self, codec: Codec, sink: Sink<A>, name_synced: bool) {
         self.attach(codec, sink);
         self.position = 0;
         self.checksum = 0;
         self.durable_end = None;
         self.needs_sync = true;
-        self.name_synced = false;
+        self.name_synced = name_synced;
         self.closed = false;
         self.short = false;
     }

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use std::io;
 use std::sync::PoisonError;
 
-use durability_core::walog::Hooks;
+use durability_core::walog::{Hooks, Preparation, Prepared, Step};
 
 use super::directory::SharedDirectory;
 use super::group::{Purpose, Shared};
@@ -60,13 +60,45 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> Drop for Background<D, H> {
 }
 
 fn work<D: SharedDirectory, H: Hooks>(shared: &Shared<D, H>) {
+    let (mut preparation, mut ready) = (None, None);
     let mut state = shared.lock();
-    while !state.stopping {
-        if state.is_awaited() && state.is_free() {
-            // Whoever waits is told of a failure by itself.
+    loop {
+        if let Some(commit) = state.handed_over.take() {
+            // Whoever it concerns is told of a failure by itself; so below.
+            (state, _) = shared.run(state, commit);
+        } else if state.is_awaited() && state.is_free() {
             (state, _) = shared.lead(state, Purpose::Sync);
+        } else if state.stopping {
+            return;
+        } else if ready.is_some() {
+            match &mut state.wal {
+                Some(wal) => ready.take().into_iter().for_each(|ready| wal.install(ready)),
+                None => state = shared.wait_for_room(state),
+            }
+        } else if preparation.is_some() {
+            drop(state);
+            ready = step(&mut preparation);
+            state = shared.lock();
         } else {
-            state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            preparation = state.prepare();
+            if preparation.is_none() {
+                state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+}
+
+/// Goes on with a preparation. One that fails is given up: the log goes on without.
+fn step<D: SharedDirectory>(preparation: &mut Option<Preparation<D>>) -> Option<Prepared<D>> {
+    match preparation.as_mut()?.step() {
+        Ok(Step::Working) => None,
+        Ok(Step::Ready(prepared)) => {
+            *preparation = None;
+            Some(prepared)
+        }
+        Ok(_) | Err(_) => {
+            *preparation = None;
+            None
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Pure: from what was seen to a duration. Must never make a lone writer wait, nor go on waiting where nobody comes.
 
-use std::time::Duration;
+use core::time::Duration;
 
 /// Below this a sync costs less than waiting does.
 const SLOW_SYNC: Duration = Duration::from_micros(150);

@@ -2,8 +2,9 @@
 //!
 //! Must never hold the lock across a write, a sync, a waker or a callback, nor release anybody before a sync that covers him has returned.
 
+use core::time::Duration;
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use durability_core::walog::{Commit, Hooks, Staged, StagedWriter};
 use durability_core::{Durable, EntryId, Error};
@@ -16,6 +17,8 @@ use super::sync::{Condvar, Mutex, MutexGuard};
 /// What becomes of waiting.
 pub(super) type Outcome<E> = Result<Durable, Failure<E>>;
 pub(super) type Locked<'a, D, H> = MutexGuard<'a, State<D, H>>;
+/// The state, and the last entry that is staged.
+type Last<'a, D, H> = (Locked<'a, D, H>, Option<EntryId>);
 /// The state, and what became of what was tried.
 type Led<'a, D, H, E> = (Locked<'a, D, H>, Result<(), Failure<E>>);
 
@@ -61,17 +64,17 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stages through `stage`, with commits and rotations as the buffer and the segment ask for them.
+    /// Stages through `put`, with commits and rotations as the buffer and the segment ask for them.
     pub(super) fn append<T>(
         &self,
-        mut stage: impl FnMut(&mut StagedWriter<D, H>) -> Result<Staged<T>, Error<D::Error>>,
+        mut put: impl FnMut(&mut StagedWriter<D, H>) -> Result<Staged<T>, Error<D::Error>>,
     ) -> Result<T, Failure<D::Error>> {
         let mut state = self.lock();
         loop {
             state.check()?;
             let purpose = match &mut state.wal {
                 None => None,
-                Some(wal) => match stage(wal)? {
+                Some(wal) => match put(wal)? {
                     Staged::Full => Some(Purpose::Flush),
                     Staged::Rotate => Some(Purpose::Rotate),
                     Staged::Done(appended) => {
@@ -83,6 +86,9 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
                 },
             };
             state = match purpose {
+                Some(Purpose::Rotate) if state.is_free() && state.hands_over() => {
+                    self.hand_over(state)?
+                }
                 Some(purpose) if state.is_free() => {
                     let (state, outcome) = self.lead(state, purpose);
                     outcome?;
@@ -93,15 +99,37 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         }
     }
 
+    /// Rotates into the segment that is ready, and leaves the outgoing one's sync to the background thread: what is staged meanwhile waits for that.
+    fn hand_over<'a>(
+        &'a self,
+        mut state: Locked<'a, D, H>,
+    ) -> Result<Locked<'a, D, H>, Failure<D::Error>> {
+        let Some(wal) = &mut state.wal else { return Ok(state) };
+        match wal.begin_rotation() {
+            Ok(commit) => {
+                state.begun(&commit);
+                state.leading = true;
+                state.handed_over = Some(commit);
+                self.work.notify_one();
+                Ok(state)
+            }
+            Err(error) => {
+                let failure = state.failed(error);
+                drop(self.over(state));
+                Err(failure)
+            }
+        }
+    }
+
     /// Stages if that takes neither I/O nor waiting.
     pub(super) fn try_append<T>(
         &self,
-        stage: impl FnOnce(&mut StagedWriter<D, H>) -> Result<Staged<T>, Error<D::Error>>,
+        put: impl FnOnce(&mut StagedWriter<D, H>) -> Result<Staged<T>, Error<D::Error>>,
     ) -> Result<Option<T>, Failure<D::Error>> {
         let mut state = self.lock();
         state.check()?;
         let Some(wal) = &mut state.wal else { return Ok(None) };
-        Ok(match stage(wal)? {
+        Ok(match put(wal)? {
             Staged::Done(appended) => Some(appended),
             Staged::Full | Staged::Rotate => None,
         })
@@ -137,7 +165,7 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
     fn last_staged<'a>(
         &'a self,
         mut state: Locked<'a, D, H>,
-    ) -> Result<(Locked<'a, D, H>, Option<EntryId>), Failure<D::Error>> {
+    ) -> Result<Last<'a, D, H>, Failure<D::Error>> {
         loop {
             state.check()?;
             if let Some(wal) = &state.wal {
@@ -272,7 +300,7 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         if parity == 0 { even } else { odd }
     }
 
-    fn wait_for_room<'a>(&'a self, mut state: Locked<'a, D, H>) -> Locked<'a, D, H> {
+    pub(super) fn wait_for_room<'a>(&'a self, mut state: Locked<'a, D, H>) -> Locked<'a, D, H> {
         state.waiting_for_room += 1;
         let mut state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         state.waiting_for_room -= 1;

@@ -2,8 +2,8 @@
 //!
 //! Must never acknowledge anything itself: tickets do.
 
-use core::fmt;
 use alloc::sync::Arc;
+use core::fmt;
 
 use durability_core::walog::{
     EntryIds, Hooks, RawWalReader, RawWalWriter, StagedWriter, WalOptions,
@@ -118,17 +118,17 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
     pub fn append_batch<P: AsRef<[u8]>>(
         &self,
         records: &[P],
-    ) -> Result<Option<(EntryIds, Ticket<D, H>)>, Failure<D::Error>> {
-        self.append_records(records.iter().map(AsRef::as_ref))
+    ) -> Result<Option<Ticket<D, H>>, Failure<D::Error>> {
+        self.append_records(&records.iter().map(AsRef::as_ref))
     }
 
     pub(super) fn append_records<'a>(
         &self,
-        records: impl Iterator<Item = &'a [u8]> + Clone,
-    ) -> Result<Option<(EntryIds, Ticket<D, H>)>, Failure<D::Error>> {
+        records: &(impl Iterator<Item = &'a [u8]> + Clone),
+    ) -> Result<Option<Ticket<D, H>>, Failure<D::Error>> {
         let ids = self.shared().append(|wal| wal.stage_batch(records.clone()))?;
-        let last = EntryIds::last(&ids);
-        Ok(last.map(|last| (ids, self.ticket(last))))
+        let ids = ids.first().zip(EntryIds::last(&ids));
+        Ok(ids.map(|(first, last)| Ticket::new(self.shared(), first, last)))
     }
 
     /// Appends a record and waits until it is durable.
@@ -232,7 +232,7 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
     }
 
     fn ticket(&self, id: EntryId) -> Ticket<D, H> {
-        Ticket::new(Arc::clone(self.shared()), id)
+        Ticket::new(self.shared(), id, id)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 
-use durability_core::walog::{Commit, Hooks, StagedWriter};
+use durability_core::walog::{Commit, Hooks, Preparation, StagedWriter};
 use durability_core::{Durable, EntryId, Error};
 
 use super::company::Company;
@@ -38,7 +38,14 @@ pub(super) struct State<D: SharedDirectory, H: Hooks> {
     /// There is a thread that sees to those who wait without one.
     pub(super) background: bool,
     pub(super) stopping: bool,
+    /// A rotation that the background thread is to run.
+    pub(super) handed_over: Option<Commit<D>>,
+    /// The tail segment whose successor the background thread has begun to make ready, or has given up.
+    prepared_for: u32,
 }
+
+/// The share of a segment that is filled before its successor is made ready: not for a log that stays small.
+const PREPARED_AT: u64 = 4;
 
 /// The commit that runs.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +74,8 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
             unattended: Waiting::default(),
             background: false,
             stopping: false,
+            handed_over: None,
+            prepared_for: 0,
         };
         state.refresh();
         state
@@ -176,7 +185,36 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
 
     /// Whether the background thread should look.
     pub(super) fn has_work(&self) -> bool {
-        self.background && (self.stopping || self.is_awaited())
+        self.background
+            && (self.handed_over.is_some() || self.is_awaited() || self.wants_preparation())
+    }
+
+    /// Whether the background thread runs rotations, so that nobody else waits for the outgoing segment's sync.
+    pub(super) fn hands_over(&self) -> bool {
+        let prepared =
+            self.wal.as_ref().is_some_and(|wal| wal.writer().prepared_segment().is_some());
+        self.background && prepared
+    }
+
+    /// Whether the tail's successor should be made ready.
+    fn wants_preparation(&self) -> bool {
+        self.wal.as_ref().is_some_and(|wal| {
+            let writer = wal.writer();
+            writer.tail_segment() != self.prepared_for
+                && writer.tail_bytes() >= writer.segment_bytes() / PREPARED_AT
+                && writer.prepared_segment().is_none()
+        })
+    }
+
+    /// Begins to make the tail's successor ready, if that is due.
+    pub(super) fn prepare(&mut self) -> Option<Preparation<D>> {
+        if !self.wants_preparation() || self.is_over() {
+            return None;
+        }
+        let wal = self.wal.as_mut()?;
+        self.prepared_for = wal.writer().tail_segment();
+        // Where it fails the log goes on without: a rotation creates the file itself, and fails if it must.
+        wal.prepare().ok().flatten()
     }
 
     /// Whether somebody waits without a thread for what is not durable yet.
@@ -187,7 +225,8 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
 
     /// Takes out those who need not wait any longer without a thread.
     pub(super) fn release(&mut self) -> (Released<Outcome<D::Error>>, Outcome<D::Error>) {
-        let through = if self.is_over() { u64::MAX } else { self.durable_through().map_or(0, EntryId::get) };
+        let through =
+            if self.is_over() { u64::MAX } else { self.durable_through().map_or(0, EntryId::get) };
         let outcome = match (self.check(), self.durable) {
             (Ok(()), Some(durable)) => Ok(durable),
             (Ok(()), None) => Err(Error::Closed.into()),

@@ -8,7 +8,7 @@ use core::task::{Context, Poll};
 
 use alloc::sync::Arc;
 
-use durability_core::walog::Hooks;
+use durability_core::walog::{EntryIds, Hooks};
 use durability_core::{Durable, EntryId};
 
 use super::directory::SharedDirectory;
@@ -25,14 +25,21 @@ use super::group::{Outcome, Shared};
 #[must_use = "the entry is not durable yet"]
 pub struct Ticket<D: SharedDirectory = crate::storage::FsDirectory, H: Hooks = ()> {
     shared: Arc<Shared<D, H>>,
+    first: EntryId,
     id: EntryId,
     /// Where the task that awaits it is kept.
     place: Option<usize>,
 }
 
 impl<D: SharedDirectory, H: Hooks> Ticket<D, H> {
-    pub(super) const fn new(shared: Arc<Shared<D, H>>, id: EntryId) -> Self {
-        Self { shared, id, place: None }
+    /// For the entries from one to another.
+    pub(super) fn new(shared: &Arc<Shared<D, H>>, first: EntryId, last: EntryId) -> Self {
+        Self { shared: Arc::clone(shared), first, id: last, place: None }
+    }
+
+    /// The ids of a batch; of a single entry, its one id.
+    pub fn ids(&self) -> EntryIds {
+        EntryIds::between(self.first, self.id)
     }
 
     /// The entry's id; of a batch, the last one.
@@ -58,7 +65,10 @@ impl<D: SharedDirectory, H: Hooks> Ticket<D, H> {
     /// Calls `callback` once the entry is durable, or cannot become so: at once, or on the thread that commits, with no lock held.
     ///
     /// Callbacks of different entries may come in any order. They should be short: commits wait for them.
-    pub fn on_durable(self, callback: impl FnOnce(Result<Durable, Failure<D::Error>>) + Send + 'static) {
+    pub fn on_durable(
+        self,
+        callback: impl FnOnce(Result<Durable, Failure<D::Error>>) + Send + 'static,
+    ) {
         let mut state = self.shared.lock();
         if let Some(outcome) = state.outcome(Some(self.id)) {
             drop(state);

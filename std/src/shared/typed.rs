@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use durability_core::walog::{EntryIds, Hooks, WalOptions, WalReader};
+use durability_core::walog::{Hooks, WalOptions, WalReader};
 use durability_core::{Durable, EntryId, Error};
 
 use super::directory::SharedDirectory;
@@ -91,11 +91,11 @@ impl<E: Serialize, D: SharedDirectory, H: Hooks + Send + 'static> SharedWal<E, D
     pub fn append_batch<'a>(
         &self,
         entries: impl IntoIterator<Item = &'a E>,
-    ) -> Result<Option<(EntryIds, Ticket<D, H>)>, Failure<D::Error>>
+    ) -> Result<Option<Ticket<D, H>>, Failure<D::Error>>
     where
         E: 'a,
     {
-        encoded(entries, |records| self.raw.append_records(records.entries()))
+        encoded(entries, |records| self.raw.append_records(&records.entries()))
     }
 
     /// Appends an entry and waits until it is durable.

@@ -2,8 +2,10 @@
 //!
 //! Must never call a waker or a callback while the log's lock is held.
 
+use alloc::collections::VecDeque;
+use core::panic::AssertUnwindSafe;
 use core::task::Waker;
-use std::collections::VecDeque;
+use std::panic::catch_unwind;
 
 /// What is called when an entry is durable, or never will be.
 pub(super) type Callback<E> = Box<dyn FnOnce(E) + Send>;
@@ -91,13 +93,15 @@ impl<O> Waiting<O> {
 }
 
 impl<O: Clone> Released<O> {
-    /// Calls them all.
+    /// Calls them all. A callback that panics is the end of that callback: whoever commits has nothing to do with it.
     pub(super) fn call(self, outcome: &O) {
         for waker in self.wakers {
             waker.wake();
         }
         for callback in self.callbacks {
-            callback(outcome.clone());
+            let outcome = outcome.clone();
+            // The panic has been told by the hook that the program has for it.
+            let _panicked = catch_unwind(AssertUnwindSafe(|| callback(outcome)));
         }
     }
 }
