@@ -1,4 +1,4 @@
-//! The background thread: it commits for those who wait without a thread of their own.
+//! The background thread: it commits for those who wait without a thread of their own, runs rotations, and makes segments ready.
 //!
 //! Must never keep a log open that nobody has any more.
 

@@ -12,8 +12,11 @@ impl SharedOptions {
         Self { background: true }
     }
 
-    /// Whether there is a background thread, one for the log: it commits for tickets that are awaited or have a callback. On by default; it sleeps
-    /// where it has nothing to do. Threads that [wait](super::Ticket::wait) commit by themselves and never need it.
+    /// Whether there is a background thread, one for the log. On by default; it sleeps where it has nothing to do.
+    ///
+    /// It commits for tickets that are awaited or have a callback; threads that [wait](super::Ticket::wait) commit by themselves and never need it. And it makes
+    /// the next segment's file ready once a quarter of the tail is filled, with room if [`preallocate`](durability_core::walog::WalOptions::preallocate)
+    /// says so, and syncs the outgoing segment, so that an append that rotates waits for neither.
     #[must_use]
     pub const fn background(mut self, background: bool) -> Self {
         self.background = background;
