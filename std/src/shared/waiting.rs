@@ -1,6 +1,6 @@
 //! Who waits for durability without a thread: tasks, and callbacks.
 //!
-//! Must never call a waker or a callback while the log's lock is held.
+//! Must never call or drop a waker or a callback while the log's lock is held.
 
 use alloc::collections::VecDeque;
 use core::panic::AssertUnwindSafe;
@@ -38,31 +38,35 @@ impl<O> Default for Waiting<O> {
 
 impl<O> Waiting<O> {
     /// A task waits for an entry. `place` is its place from an earlier call, while it has one.
-    pub(super) fn task(&mut self, id: u64, waker: &Waker, place: Option<usize>) -> usize {
+    ///
+    /// What is returned beside the place is to be dropped without the lock: the last waker of a task may take the task with it, and that its ticket.
+    pub(super) fn task(
+        &mut self,
+        id: u64,
+        waker: Waker,
+        place: Option<usize>,
+    ) -> (usize, Option<Waker>) {
         if let Some(place) = place
             && let Some(Some(task)) = self.tasks.get_mut(place)
         {
-            task.waker.clone_from(waker);
-            return place;
+            return (place, Some(core::mem::replace(&mut task.waker, waker)));
         }
-        let task = Some(Task { id, waker: waker.clone() });
+        let task = Some(Task { id, waker });
         if let Some(place) = self.free.pop()
             && let Some(free) = self.tasks.get_mut(place)
         {
             *free = task;
-            return place;
+            return (place, None);
         }
         self.tasks.push(task);
-        self.tasks.len() - 1
+        (self.tasks.len() - 1, None)
     }
 
-    /// A task no longer waits.
-    pub(super) fn forget(&mut self, place: usize) {
-        if let Some(task) = self.tasks.get_mut(place)
-            && task.take().is_some()
-        {
-            self.free.push(place);
-        }
+    /// A task no longer waits. What is returned is to be dropped without the lock.
+    pub(super) fn forget(&mut self, place: usize) -> Option<Waker> {
+        let task = self.tasks.get_mut(place)?.take()?;
+        self.free.push(place);
+        Some(task.waker)
     }
 
     /// A callback waits for an entry.
