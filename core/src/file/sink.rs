@@ -87,9 +87,9 @@ where
         self.base = self.base.saturating_add(bytes);
     }
 
-    /// Makes room for one frame in an empty buffer.
-    pub(crate) fn grow_empty(&mut self, frame_bytes: usize) -> Result<(), Error<A::Error>> {
-        grow(&mut self.buffer, frame_bytes.next_multiple_of(256))
+    /// Makes the buffer as large as that, and keeps what is in it.
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Error<A::Error>> {
+        grow(&mut self.buffer, bytes.checked_next_multiple_of(256).unwrap_or(bytes))
     }
 
     /// What waits to be written.

@@ -54,6 +54,8 @@ pub struct StagedWriter<D: Directory, H: Hooks = ()> {
     /// The buffer that takes the place of the one that a commit takes along.
     empty: Vec<u8>,
     running: bool,
+    /// How large the buffer may become while a commit runs.
+    staged_bytes_max: usize,
     /// Entries up to this one were handed to the system.
     flushed: Option<EntryId>,
 }
@@ -64,10 +66,20 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     /// # Errors
     /// What the directory reports, and [`Error::Poisoned`].
     pub fn new(writer: RawWalWriter<D, H>) -> Result<Self, Error<D::Error>> {
-        let mut staged = Self { writer, empty: Vec::new(), running: false, flushed: None };
+        let staged_bytes_max = writer.settings.buffer_bytes;
+        let (empty, flushed) = (Vec::new(), None);
+        let mut staged = Self { writer, empty, running: false, staged_bytes_max, flushed };
         staged.flushed = staged.writer.durable_through;
         staged.refresh()?;
         Ok(staged)
+    }
+
+    /// Sets how much may be staged while a commit runs; the buffer grows up to there, and stays as large. What the
+    /// [buffer](super::WalOptions::buffer_bytes) takes anyway is the least.
+    #[must_use]
+    pub fn staged_bytes_max(mut self, bytes: usize) -> Self {
+        self.staged_bytes_max = bytes.max(self.writer.settings.buffer_bytes);
+        self
     }
 
     /// The writer, for all that needs no I/O. What it calls appended is staged, or on its way.
@@ -83,6 +95,11 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     /// How many bytes are staged.
     pub fn staged_bytes(&self) -> usize {
         self.writer.tail.buffered()
+    }
+
+    /// Bytes of the tail that were handed to the system and wait for a sync.
+    pub fn unsynced_bytes(&self) -> u64 {
+        self.writer.tail.unsynced_bytes()
     }
 
     /// Whether the [`FlushPolicy`](super::FlushPolicy) wants what is staged to be flushed.
@@ -180,10 +197,12 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         if sink.spare().len() >= bytes {
             return Ok(Staged::Done(()));
         }
-        if sink.buffered() > 0 {
+        let needed = sink.buffered().saturating_add(bytes);
+        let most = if self.running { self.staged_bytes_max } else { 0 };
+        if sink.buffered() > 0 && needed > most {
             return Ok(Staged::Full);
         }
-        sink.grow_empty(bytes)?;
+        sink.grow(needed.max(sink.buffered().saturating_mul(2).min(most)))?;
         Ok(Staged::Done(()))
     }
 
@@ -365,12 +384,11 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         Ok(Some(Mark { frame, bytes: usize::try_from(frame_bytes).unwrap_or(0) }))
     }
 
-    /// Keeps a buffer for the next commit, at its ordinary size.
+    /// Keeps a buffer for the next commit, at no more than its greatest ordinary size.
     fn keep(&mut self, mut bytes: Vec<u8>) {
-        let buffer_bytes = self.writer.settings.buffer_bytes;
-        if bytes.len() > buffer_bytes {
-            bytes.truncate(buffer_bytes);
-            bytes.shrink_to(buffer_bytes);
+        if bytes.len() > self.staged_bytes_max {
+            bytes.truncate(self.staged_bytes_max);
+            bytes.shrink_to(self.staged_bytes_max);
         }
         self.empty = bytes;
     }

@@ -188,6 +188,12 @@ where
         self.sink.as_ref().is_some_and(|sink| self.durable_end == Some(sink.base()))
     }
 
+    /// Bytes that were written and wait for a sync.
+    pub(super) fn unsynced_bytes(&self) -> u64 {
+        let written = self.sink.as_ref().map_or(self.offset, Sink::base);
+        if self.needs_sync { written.saturating_sub(self.durable_end.unwrap_or(0)) } else { 0 }
+    }
+
     /// What is buffered goes to a sync: what is appended from now on needs another.
     pub(super) const fn handed_over(&mut self) {
         self.needs_sync = false;

@@ -66,8 +66,13 @@ fn work<D: SharedDirectory, H: Hooks>(shared: &Shared<D, H>) {
         if let Some(commit) = state.handed_over.take() {
             // Whoever it concerns is told of a failure by itself; so below.
             (state, _) = shared.run(state, commit);
-        } else if state.is_awaited() && state.is_free() {
-            (state, _) = shared.lead(state, Purpose::Sync);
+        } else if state.wants_sync() && state.is_free() {
+            let outcome;
+            (state, outcome) = shared.lead(state, Purpose::Sync);
+            if outcome.is_err() && !state.stopping {
+                // Not again at once: somebody else has to do something first.
+                state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
         } else if state.stopping {
             return;
         } else if ready.is_some() {

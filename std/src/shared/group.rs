@@ -11,6 +11,7 @@ use durability_core::{Durable, EntryId, Error};
 
 use super::directory::SharedDirectory;
 use super::failure::Failure;
+use super::options::SharedOptions;
 use super::state::{Running, State};
 use super::sync::{Condvar, Mutex, MutexGuard};
 
@@ -48,10 +49,10 @@ pub(super) enum Purpose {
 }
 
 impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
-    pub(super) fn new(dir: D, wal: StagedWriter<D, H>) -> Self {
+    pub(super) fn new(dir: D, wal: StagedWriter<D, H>, options: SharedOptions) -> Self {
         Self {
             dir,
-            state: Mutex::new(State::new(wal)),
+            state: Mutex::new(State::new(wal, options)),
             groups: [Condvar::new(), Condvar::new()],
             room: Condvar::new(),
             company: Condvar::new(),

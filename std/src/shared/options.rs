@@ -4,12 +4,13 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SharedOptions {
     background: bool,
+    staged_bytes: u32,
 }
 
 impl SharedOptions {
-    /// With a background thread.
+    /// With a background thread, and 8 MiB that may be staged.
     pub const fn new() -> Self {
-        Self { background: true }
+        Self { background: true, staged_bytes: 8 << 20 }
     }
 
     /// Whether there is a background thread, one for the log. On by default; it sleeps where it has nothing to do.
@@ -21,6 +22,21 @@ impl SharedOptions {
     pub const fn background(mut self, background: bool) -> Self {
         self.background = background;
         self
+    }
+
+    /// How many bytes may be staged while a commit runs; who would stage more waits. The log's
+    /// [buffer](durability_core::walog::WalOptions::buffer_bytes) is the least. Two buffers grow up to it, once they are needed.
+    ///
+    /// The background thread syncs whenever twice as much waits for a sync, so that neither a sync nor a rotation ever has much left to do, and appending at half of the
+    /// medium's speed waits for neither.
+    #[must_use]
+    pub const fn staged_bytes(mut self, bytes: u32) -> Self {
+        self.staged_bytes = bytes;
+        self
+    }
+
+    pub(super) const fn staged_bytes_max(self) -> usize {
+        self.staged_bytes as usize
     }
 
     pub(super) const fn has_background(self) -> bool {

@@ -77,7 +77,8 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
         hooks: H,
     ) -> Result<Self, Failure<D::Error>> {
         let writer = RawWalWriter::open_with(dir.clone(), options.clone(), hooks)?;
-        let group = Arc::new(Shared::new(dir, StagedWriter::new(writer)?));
+        let staged = StagedWriter::new(writer)?.staged_bytes_max(shared.staged_bytes_max());
+        let group = Arc::new(Shared::new(dir, staged, shared));
         let handle = Background::new(group, shared.has_background()).map_err(|_| Error::Thread)?;
         Ok(Self { handle: Arc::new(handle), options: Arc::new(options) })
     }

@@ -11,6 +11,7 @@ use super::company::Company;
 use super::directory::SharedDirectory;
 use super::failure::Failure;
 use super::group::Outcome;
+use super::options::SharedOptions;
 use super::waiting::{Released, Waiting};
 
 pub(super) struct State<D: SharedDirectory, H: Hooks> {
@@ -42,6 +43,8 @@ pub(super) struct State<D: SharedDirectory, H: Hooks> {
     pub(super) handed_over: Option<Commit<D>>,
     /// The tail segment whose successor the background thread has begun to make ready, or has given up.
     prepared_for: u32,
+    /// What may wait for a sync before the background thread makes one.
+    unsynced_max: u64,
 }
 
 /// The share of a segment that is filled before its successor is made ready: not for a log that stays small.
@@ -56,7 +59,7 @@ pub(super) struct Running {
 }
 
 impl<D: SharedDirectory, H: Hooks> State<D, H> {
-    pub(super) fn new(wal: StagedWriter<D, H>) -> Self {
+    pub(super) fn new(wal: StagedWriter<D, H>, options: SharedOptions) -> Self {
         let mut state = Self {
             wal: Some(wal),
             leading: false,
@@ -76,6 +79,7 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
             stopping: false,
             handed_over: None,
             prepared_for: 0,
+            unsynced_max: 2 * options.staged_bytes_max() as u64,
         };
         state.refresh();
         state
@@ -186,7 +190,7 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
     /// Whether the background thread should look.
     pub(super) fn has_work(&self) -> bool {
         self.background
-            && (self.handed_over.is_some() || self.is_awaited() || self.wants_preparation())
+            && (self.handed_over.is_some() || self.wants_sync() || self.wants_preparation())
     }
 
     /// Whether the background thread runs rotations, so that nobody else waits for the outgoing segment's sync.
@@ -217,10 +221,16 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
         wal.prepare().ok().flatten()
     }
 
+    /// Whether the background thread should commit: for those who wait without a thread, and so that no sync has too much to do.
+    pub(super) fn wants_sync(&self) -> bool {
+        let unsynced = self.wal.as_ref().map_or(0, StagedWriter::unsynced_bytes);
+        !self.is_over() && (self.is_awaited() || unsynced >= self.unsynced_max)
+    }
+
     /// Whether somebody waits without a thread for what is not durable yet.
-    pub(super) fn is_awaited(&self) -> bool {
+    fn is_awaited(&self) -> bool {
         let durable = self.durable_through().map_or(0, EntryId::get);
-        !self.is_over() && !self.unattended.is_empty() && self.unattended.highest() > durable
+        !self.unattended.is_empty() && self.unattended.highest() > durable
     }
 
     /// Takes out those who need not wait any longer without a thread.
