@@ -7,6 +7,9 @@ use super::field::{get_u32, get_u64, put};
 /// The longest control payload of this version.
 pub(crate) const CONTROL_BYTES_MAX: usize = 20;
 
+/// The kind of a frame that only fills room: older readers skip it, like any kind from 128 up.
+pub(crate) const PAD: u8 = 128;
+
 const KIND: Range<usize> = 0..1;
 const FIRST: Range<usize> = 4..8;
 const SECOND: Range<usize> = FIRST.end..16;
@@ -32,7 +35,7 @@ pub(crate) enum Control {
         bytes: u64,
         chain: u32,
     },
-    /// A kind from 128 up that this version does not know.
+    /// A kind from 128 up: a pad, or one that this version does not know.
     Ignored,
 }
 
@@ -124,5 +127,6 @@ mod tests {
         }
         assert_eq!(Control::decode(&[99]), Err(BadControl::Newer(99)));
         assert_eq!(Control::decode(&[200, 1, 2]), Ok(Control::Ignored));
+        assert_eq!(Control::decode(&[PAD]), Ok(Control::Ignored));
     }
 }

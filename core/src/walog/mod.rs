@@ -13,6 +13,7 @@ mod ids;
 mod name;
 mod opening;
 mod options;
+mod pad;
 mod prepare;
 mod raw_reader;
 mod raw_writer;

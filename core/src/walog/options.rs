@@ -8,6 +8,9 @@ use crate::storage::{Capabilities, Folder, FolderBuf, NameBuf, NameError, StoreE
 
 use super::name::{EXTENSION, LOCK, numbered};
 
+/// The largest unit that commits are filled up to.
+pub(super) const PAD_BYTES_MAX: u32 = 4096;
+
 /// When appended entries are handed to the system without being asked.
 ///
 /// A flush makes entries survive the end of the process, not power loss. A full buffer is always written out.
@@ -50,6 +53,7 @@ pub struct WalOptions {
     preallocate: bool,
     recycle: bool,
     mark_after_sync: bool,
+    commit_alignment: u32,
     flush_policy: FlushPolicy,
     first_id: EntryId,
     log_id: Option<u64>,
@@ -78,6 +82,7 @@ impl WalOptions {
             preallocate: false,
             recycle: false,
             mark_after_sync: false,
+            commit_alignment: 1,
             flush_policy: FlushPolicy::Manual,
             first_id: EntryId::FIRST,
             log_id: None,
@@ -194,6 +199,17 @@ impl WalOptions {
         self
     }
 
+    /// Fills every commit up to a multiple of so many bytes, a power of two up to 4096, so that no later write touches a sector whose content was acknowledged.
+    ///
+    /// For devices that may damage a sector when the power fails while it is written over (without *powersafe overwrite*; see the assumptions in
+    /// GUARANTEES.md). It costs up to that many bytes for each commit; what fills them are frames that hold nothing. A log that ends elsewhere goes on in a new
+    /// segment. 1, the default, is none.
+    #[must_use]
+    pub const fn commit_alignment(mut self, bytes: u32) -> Self {
+        self.commit_alignment = bytes;
+        self
+    }
+
     /// When to flush without being asked; [`FlushPolicy::Manual`] by default.
     #[must_use]
     pub fn flush_policy(mut self, policy: FlushPolicy) -> Self {
@@ -225,6 +241,7 @@ impl WalOptions {
         let alignment = self.alignment.unwrap_or(if granule > 4 { granule } else { 4 });
         power_of_two("write_granule", granule, 1, 256)?;
         power_of_two("alignment", alignment, granule.max(4), 256)?;
+        power_of_two("commit_alignment", self.commit_alignment, 1, PAD_BYTES_MAX)?;
         let file_bytes_max = capabilities.file_bytes_max().min(u64::from(u32::MAX));
         let header_bytes = (SEGMENT_HEADER_BYTES as u64).next_multiple_of(u64::from(alignment));
         let segment_bytes = self
@@ -269,6 +286,7 @@ impl WalOptions {
             preallocate: self.preallocate,
             recycle: self.recycle && self.preallocate && prepare && capabilities.rename(),
             mark_after_sync: self.mark_after_sync,
+            commit_alignment: self.commit_alignment,
             flush_policy: self.flush_policy,
             first_id: self.first_id,
             log_id: self.log_id,
@@ -298,6 +316,7 @@ pub(crate) struct Settings {
     pub(crate) preallocate: bool,
     pub(crate) recycle: bool,
     pub(crate) mark_after_sync: bool,
+    pub(crate) commit_alignment: u32,
     pub(crate) flush_policy: FlushPolicy,
     pub(crate) first_id: EntryId,
     pub(crate) log_id: Option<u64>,

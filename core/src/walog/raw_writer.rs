@@ -467,6 +467,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             self.durable_through = through;
             return Ok(false);
         }
+        self.pad_commit()?;
         self.hooks.on(Event::Syncing);
         self.tail.sync()?;
         if !self.tail.name_synced() && !planted!(NewNameUnsynced) {

@@ -62,7 +62,10 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// Whether the tail's file can be opened for appending.
     pub(super) fn goes_on_in_place(&self) -> bool {
         let same_alignment = |segment: &Segment| segment.alignment == self.settings.alignment;
-        self.settings.reopen && !self.tail.short() && self.chain.last().is_none_or(same_alignment)
+        self.settings.reopen
+            && !self.tail.short()
+            && self.ends_with_a_unit()
+            && self.chain.last().is_none_or(same_alignment)
     }
 
     /// Opens the tail's file for appending, or begins a new segment where the directory cannot.

@@ -217,6 +217,9 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         if !sync && self.staged_bytes() == 0 {
             return Ok(None);
         }
+        if sync {
+            self.pad()?;
+        }
         let mut commit = self.take(sync)?;
         if sync && self.writer.settings.mark_after_sync {
             commit.mark = self.take_mark(commit.end)?;
@@ -310,6 +313,20 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     fn begin_segment(&mut self, created: NewFile<D::Appender>) -> Result<(), Error<D::Error>> {
         let (first_id, oldest) = (self.writer.next_id, self.writer.oldest);
         self.writer.begin_segment_in(created, first_id, oldest)
+    }
+
+    /// Fills what is staged up to the end of a sector, if that is wanted.
+    fn pad(&mut self) -> Result<(), Error<D::Error>> {
+        let unit = self.writer.settings.commit_alignment;
+        if unit > 1 {
+            let sink = self.writer.tail.sink()?;
+            // A unit, and the next where a frame does not fit the rest: the pad must not write.
+            sink.grow(sink.buffered().saturating_add(2 * unit as usize + 512))?;
+            self.writer.poisoned = true;
+            self.writer.pad_commit()?;
+            self.writer.poisoned = false;
+        }
+        Ok(())
     }
 
     /// What is staged, and the file that it goes to.
