@@ -230,11 +230,11 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         let Commit { file, name, bytes, sync, next, through, end, state, .. } = commit;
         self.running = false;
         self.keep(bytes);
-        self.flushed = through;
         if state != State::Done {
             self.writer.poisoned = true;
             return Err(Error::Poisoned { file: name });
         }
+        self.flushed = through;
         self.writer.poisoned = true;
         if !matches!(next, Next::Begun) {
             self.writer.tail.sink()?.give_back(file);
