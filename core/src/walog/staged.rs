@@ -338,9 +338,11 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
 
     /// Sees what was done to the writer while it was whole, and opens the tail.
     fn refresh(&mut self) -> Result<(), Error<D::Error>> {
-        if self.staged_bytes() == 0 {
-            self.flushed = self.writer.last_entry_id();
-        }
+        // How much of what is buffered is entries is not known: what is durable has been handed over in any case.
+        self.flushed = match self.staged_bytes() {
+            0 => self.writer.last_entry_id(),
+            _ => self.writer.durable_through,
+        };
         self.writer.check()?;
         self.writer.poisoned = true;
         self.writer.open_tail()?;
