@@ -152,6 +152,9 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
             count = count.saturating_add(1);
         }
         let entries = self.writer.check_batch(count, bytes)?;
+        if entries == 0 {
+            return Ok(Staged::Done(EntryIds::new(self.writer.next_id, 0)));
+        }
         match self.room(bytes)? {
             Staged::Done(()) => {}
             Staged::Full => return Ok(Staged::Full),
