@@ -98,6 +98,9 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         with: impl FnOnce(&mut RawWalWriter<D, H>) -> R,
     ) -> Result<R, Error<D::Error>> {
         self.check_idle()?;
+        if !self.writer.poisoned {
+            self.vouch()?;
+        }
         let result = with(&mut self.writer);
         if !self.writer.poisoned {
             self.refresh()?;
@@ -114,8 +117,11 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     ///
     /// # Errors
     /// [`Error::Busy`] while a commit runs.
-    pub fn into_writer(self) -> Result<RawWalWriter<D, H>, Error<D::Error>> {
+    pub fn into_writer(mut self) -> Result<RawWalWriter<D, H>, Error<D::Error>> {
         self.check_idle()?;
+        if !self.writer.poisoned {
+            self.vouch()?;
+        }
         Ok(self.writer)
     }
 
@@ -272,19 +278,9 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
 
     /// What is staged, and the file that it goes to.
     fn take(&mut self, sync: bool) -> Result<Commit<D>, Error<D::Error>> {
+        self.vouch()?;
         let writer = &mut self.writer;
         let buffer_bytes = writer.settings.buffer_bytes;
-        // Frames that were staged while an earlier commit ran could not say that it is durable. It is.
-        if writer.tail.durable_before_buffer() || planted!(StagedFlagEarly) {
-            let codec = writer.codec();
-            let sink = writer.tail.sink()?;
-            let (base, filled) = (sink.base(), sink.buffered() as u64);
-            if let Some(first) = codec.set_synced(base, sink.pending())
-                && first.frame_bytes == filled
-            {
-                writer.tail.set_checksum(first.payload_checksum);
-            }
-        }
         let filled = writer.tail.buffered();
         let sync_name = !writer.tail.name_synced();
         let end = writer.tail.offset();
@@ -303,6 +299,22 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         let (mark, next, state) = (None, Next::Same, State::Waiting);
         let through = writer.last_entry_id();
         Ok(Commit { file, name, bytes, filled, sync, sync_name, mark, next, through, end, state })
+    }
+
+    /// Frames that were staged while an earlier commit ran could not say that it is durable. Once it is, they do.
+    fn vouch(&mut self) -> Result<(), Error<D::Error>> {
+        let writer = &mut self.writer;
+        if writer.tail.durable_before_buffer() || planted!(StagedFlagEarly) {
+            let codec = writer.codec();
+            let sink = writer.tail.sink()?;
+            let (base, filled) = (sink.base(), sink.buffered() as u64);
+            if let Some(first) = codec.set_synced(base, sink.pending())
+                && first.frame_bytes == filled
+            {
+                writer.tail.set_checksum(first.payload_checksum);
+            }
+        }
+        Ok(())
     }
 
     /// The frame that says, once it is written, that everything before `end` is durable.
