@@ -512,3 +512,40 @@ fn hooks_hear_of_a_sync_when_its_commit_ended() {
     let _durable = wal.end(first).unwrap();
     assert_eq!(wal.writer().hooks().0.last(), Some(&synced));
 }
+
+#[test]
+fn opening_begins_no_segment_too_many_where_the_tail_cannot_be_gone_on_with() {
+    let dir = MemoryDirectory::new();
+    let with = |alignment| options().segments_max(1).alignment(alignment);
+    let mut wal = open_with(&dir, with(8));
+    stage(&mut wal, b"one");
+    commit(&mut wal, &dir, true);
+    drop(wal);
+    let names = dir.names();
+    for _ in 0..3 {
+        // Frames of another alignment need a segment of their own.
+        let writer = RawWalWriter::open(dir.clone(), with(16)).unwrap();
+        assert!(matches!(StagedWriter::new(writer), Err(Error::Limit { .. })));
+        assert_eq!(dir.names(), names);
+    }
+    let mut writer = RawWalWriter::open(dir.clone(), with(16)).unwrap();
+    writer.truncate_to_empty().unwrap();
+    let mut wal = StagedWriter::new(writer).unwrap();
+    assert_eq!(stage(&mut wal, b"two").get(), 2);
+}
+
+#[test]
+fn a_record_larger_than_the_buffer_need_not_find_it_empty() {
+    // Others may fill it for ever.
+    let dir = MemoryDirectory::new();
+    let mut wal = open_with(&dir, options().segment_bytes(1 << 20));
+    stage(&mut wal, b"one");
+    stage(&mut wal, &[2; 1000]);
+    // Memory is bounded all the same.
+    assert_eq!(wal.stage(&[3; 1000]).unwrap(), Staged::Full);
+    assert_eq!(wal.stage(b"four").unwrap(), Staged::Full);
+    commit(&mut wal, &dir, true);
+    stage(&mut wal, b"three");
+    commit(&mut wal, &dir, true);
+    assert_eq!(ids(&dir), [1, 2, 3]);
+}

@@ -61,10 +61,12 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     /// Splits a writer. Its tail is opened for appending, so that staging need not.
     ///
     /// # Errors
-    /// What the directory reports, and [`Error::Poisoned`].
+    /// What the directory reports, and [`Error::Poisoned`]; [`Error::Limit`] where that needs one segment too many.
     pub fn new(writer: RawWalWriter<D, H>) -> Result<Self, Error<D::Error>> {
         let mut staged = Self { writer, empty: Vec::new(), running: false, flushed: None };
-        staged.flushed = staged.writer.durable_through;
+        if !staged.writer.tail.is_open() && !staged.writer.goes_on_in_place() {
+            staged.writer.check_segments()?;
+        }
         staged.refresh()?;
         Ok(staged)
     }
