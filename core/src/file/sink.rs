@@ -77,6 +77,10 @@ where
         Ok(Some((file, core::mem::replace(&mut self.buffer, empty))))
     }
 
+    pub(crate) const fn is_lent(&self) -> bool {
+        self.file.is_none()
+    }
+
     /// Takes the file back.
     pub(crate) fn give_back(&mut self, file: A) {
         self.file = Some(file);

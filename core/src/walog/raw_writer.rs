@@ -499,7 +499,7 @@ impl<D: Directory, H: Hooks> fmt::Debug for RawWalWriter<D, H> {
 impl<D: Directory, H: Hooks> Drop for RawWalWriter<D, H> {
     fn drop(&mut self) {
         // Best effort, like any buffered writer: `close` is the way to know.
-        if !self.poisoned && self.tail.is_open() {
+        if !self.poisoned && self.tail.is_open() && !self.tail.is_lent() {
             let _ignored = self.tail.flush();
         }
         // The file of a dead segment; the next open would delete it.

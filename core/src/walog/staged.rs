@@ -64,12 +64,14 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     /// Splits a writer. Its tail is opened for appending, so that staging need not.
     ///
     /// # Errors
-    /// What the directory reports, and [`Error::Poisoned`].
+    /// What the directory reports, and [`Error::Poisoned`]; [`Error::Limit`] where that needs one segment too many.
     pub fn new(writer: RawWalWriter<D, H>) -> Result<Self, Error<D::Error>> {
         let staged_bytes_max = writer.settings.buffer_bytes;
         let (empty, flushed) = (Vec::new(), None);
         let mut staged = Self { writer, empty, running: false, staged_bytes_max, flushed };
-        staged.flushed = staged.writer.durable_through;
+        if !staged.writer.tail.is_open() && !staged.writer.goes_on_in_place() {
+            staged.writer.check_segments()?;
+        }
         staged.refresh()?;
         Ok(staged)
     }
@@ -116,6 +118,9 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         with: impl FnOnce(&mut RawWalWriter<D, H>) -> R,
     ) -> Result<R, Error<D::Error>> {
         self.check_idle()?;
+        if !self.writer.poisoned {
+            self.vouch()?;
+        }
         let result = with(&mut self.writer);
         if !self.writer.poisoned {
             self.refresh()?;
@@ -132,8 +137,11 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     ///
     /// # Errors
     /// [`Error::Busy`] while a commit runs.
-    pub fn into_writer(self) -> Result<RawWalWriter<D, H>, Error<D::Error>> {
+    pub fn into_writer(mut self) -> Result<RawWalWriter<D, H>, Error<D::Error>> {
         self.check_idle()?;
+        if !self.writer.poisoned {
+            self.vouch()?;
+        }
         Ok(self.writer)
     }
 
@@ -170,6 +178,9 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
             count = count.saturating_add(1);
         }
         let entries = self.writer.check_batch(count, bytes)?;
+        if entries == 0 {
+            return Ok(Staged::Done(EntryIds::new(self.writer.next_id, 0)));
+        }
         match self.room(bytes)? {
             Staged::Done(()) => {}
             Staged::Full => return Ok(Staged::Full),
@@ -197,12 +208,14 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         if sink.spare().len() >= bytes {
             return Ok(Staged::Done(()));
         }
-        let needed = sink.buffered().saturating_add(bytes);
-        let most = if self.running { self.staged_bytes_max } else { 0 };
-        if sink.buffered() > 0 && needed > most {
+        let (buffered, buffer_bytes) = (sink.buffered(), self.writer.settings.buffer_bytes);
+        let needed = buffered.saturating_add(bytes);
+        let most = if self.running { self.staged_bytes_max } else { buffer_bytes };
+        // What never fits the buffer need not find it empty: others may keep it filled. Once in a buffer, for memory is bounded.
+        if buffered > 0 && needed > most && (bytes <= buffer_bytes || buffered > buffer_bytes) {
             return Ok(Staged::Full);
         }
-        sink.grow(needed.max(sink.buffered().saturating_mul(2).min(most)))?;
+        sink.grow(needed.max(buffered.saturating_mul(2).min(most)))?;
         Ok(Staged::Done(()))
     }
 
@@ -278,11 +291,11 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         let Commit { file, name, bytes, sync, next, through, end, state, .. } = commit;
         self.running = false;
         self.keep(bytes);
-        self.flushed = through;
         if state != State::Done {
             self.writer.poisoned = true;
             return Err(Error::Poisoned { file: name });
         }
+        self.flushed = through;
         self.writer.poisoned = true;
         if !matches!(next, Next::Begun) {
             self.writer.tail.sink()?.give_back(file);
@@ -331,19 +344,9 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
 
     /// What is staged, and the file that it goes to.
     fn take(&mut self, sync: bool) -> Result<Commit<D>, Error<D::Error>> {
+        self.vouch()?;
         let writer = &mut self.writer;
         let buffer_bytes = writer.settings.buffer_bytes;
-        // Frames that were staged while an earlier commit ran could not say that it is durable. It is.
-        if writer.tail.durable_before_buffer() || planted!(StagedFlagEarly) {
-            let codec = writer.codec();
-            let sink = writer.tail.sink()?;
-            let (base, filled) = (sink.base(), sink.buffered() as u64);
-            if let Some(first) = codec.set_synced(base, sink.pending())
-                && first.frame_bytes == filled
-            {
-                writer.tail.set_checksum(first.payload_checksum);
-            }
-        }
         let filled = writer.tail.buffered();
         let sync_name = !writer.tail.name_synced();
         let end = writer.tail.offset();
@@ -375,6 +378,22 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
             end,
             state,
         })
+    }
+
+    /// Frames that were staged while an earlier commit ran could not say that it is durable. Once it is, they do.
+    fn vouch(&mut self) -> Result<(), Error<D::Error>> {
+        let writer = &mut self.writer;
+        if writer.tail.durable_before_buffer() || planted!(StagedFlagEarly) {
+            let codec = writer.codec();
+            let sink = writer.tail.sink()?;
+            let (base, filled) = (sink.base(), sink.buffered() as u64);
+            if let Some(first) = codec.set_synced(base, sink.pending())
+                && first.frame_bytes == filled
+            {
+                writer.tail.set_checksum(first.payload_checksum);
+            }
+        }
+        Ok(())
     }
 
     /// The frame that says, once it is written, that everything before `end` is durable.
@@ -412,9 +431,11 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
 
     /// Sees what was done to the writer while it was whole, and opens the tail.
     fn refresh(&mut self) -> Result<(), Error<D::Error>> {
-        if self.staged_bytes() == 0 {
-            self.flushed = self.writer.last_entry_id();
-        }
+        // How much of what is buffered is entries is not known: what is durable has been handed over in any case.
+        self.flushed = match self.staged_bytes() {
+            0 => self.writer.last_entry_id(),
+            _ => self.writer.durable_through,
+        };
         self.writer.check()?;
         self.writer.poisoned = true;
         self.writer.open_tail()?;

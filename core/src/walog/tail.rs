@@ -110,6 +110,11 @@ where
         self.sink.is_some()
     }
 
+    /// Whether the file is elsewhere, with a commit.
+    pub(super) fn is_lent(&self) -> bool {
+        self.sink.as_ref().is_some_and(Sink::is_lent)
+    }
+
     #[inline]
     pub(super) fn sink(&mut self) -> Result<&mut Sink<A>, Error<A::Error>> {
         self.sink.as_mut().ok_or_else(not_open)
