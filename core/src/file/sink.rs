@@ -88,9 +88,9 @@ where
         self.base = self.base.saturating_add(bytes);
     }
 
-    /// Makes room for one frame in an empty buffer.
-    pub(crate) fn grow_empty(&mut self, frame_bytes: usize) -> Result<(), Error<A::Error>> {
-        grow(&mut self.buffer, frame_bytes.next_multiple_of(256))
+    /// Makes room for frames that the buffer is too small for.
+    pub(crate) fn grow_for(&mut self, frame_bytes: usize) -> Result<(), Error<A::Error>> {
+        grow(&mut self.buffer, self.filled.saturating_add(frame_bytes).next_multiple_of(256))
     }
 
     /// What waits to be written.

@@ -190,10 +190,12 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         if sink.spare().len() >= bytes {
             return Ok(Staged::Done(()));
         }
-        if sink.buffered() > 0 {
+        // What never fits the buffer need not find it empty: others may keep it filled. Once in a buffer, for memory is bounded.
+        let buffer_bytes = self.writer.settings.buffer_bytes;
+        if sink.buffered() > 0 && (bytes <= buffer_bytes || sink.buffered() > buffer_bytes) {
             return Ok(Staged::Full);
         }
-        sink.grow_empty(bytes)?;
+        sink.grow_for(bytes)?;
         Ok(Staged::Done(()))
     }
 
