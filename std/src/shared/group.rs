@@ -246,11 +246,16 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
             self.group(0).notify_all();
             self.group(1).notify_all();
         } else {
-            if let Some(Running { number, .. }) = ended {
-                self.group(number % 2).notify_all();
+            let next = self.group(state.next_commit % 2);
+            match ended {
+                Some(Running { number, .. }) => {
+                    self.group(number % 2).notify_all();
+                    // One of those who wait for the next commit leads it.
+                    next.notify_one();
+                }
+                // Whoever had the whole writer may have made everything durable, or have taken it back: then nobody leads.
+                None => next.notify_all(),
             }
-            // One of those who wait for the next commit leads it.
-            self.group(state.next_commit % 2).notify_one();
         }
         if state.waiting_for_room > 0 {
             self.room.notify_all();
