@@ -116,6 +116,10 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         let (mut state, last) = self.last_staged(state)?;
         while state.flushed < last {
             state.check()?;
+            // What was truncated away meanwhile is not waited for.
+            if state.wal.as_ref().is_some_and(|wal| state.flushed >= wal.writer().last_entry_id()) {
+                break;
+            }
             state = if state.is_free() {
                 let (state, outcome) = self.lead(state, Purpose::Flush);
                 outcome?;
@@ -130,7 +134,11 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
     /// Makes everything staged so far durable.
     pub(super) fn sync(&self) -> Outcome<D::Error> {
         let (state, last) = self.last_staged(self.lock())?;
-        self.wait_locked(state, last)
+        self.wait_locked(state, last).or_else(|failure| match failure.error() {
+            // It was truncated away meanwhile, which made all that is left durable.
+            Error::Gap { .. } => self.lock().durable.ok_or(failure),
+            _ => Err(failure),
+        })
     }
 
     /// The last entry that is staged by now; whoever has the whole writer is waited for.
