@@ -543,7 +543,7 @@ fn a_record_larger_than_the_buffer_need_not_find_it_empty() {
     stage(&mut wal, &[2; 1000]);
     // Memory is bounded all the same.
     assert_eq!(wal.stage(&[3; 1000]).unwrap(), Staged::Full);
-    assert_eq!(wal.stage(&[4; 200]).unwrap(), Staged::Full);
+    assert_eq!(wal.stage(&[4; 240]).unwrap(), Staged::Full);
     commit(&mut wal, &dir, true);
     stage(&mut wal, b"three");
     commit(&mut wal, &dir, true);

@@ -145,6 +145,10 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         let (mut state, last) = self.last_staged(state)?;
         while state.flushed < last {
             state.check()?;
+            // What was truncated away meanwhile is not waited for.
+            if state.wal.as_ref().is_some_and(|wal| state.flushed >= wal.writer().last_entry_id()) {
+                break;
+            }
             state = if state.is_free() {
                 let (state, outcome) = self.lead(state, Purpose::Flush);
                 outcome?;
@@ -159,7 +163,11 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
     /// Makes everything staged so far durable.
     pub(super) fn sync(&self) -> Outcome<D::Error> {
         let (state, last) = self.last_staged(self.lock())?;
-        self.wait_locked(state, last)
+        self.wait_locked(state, last).or_else(|failure| match failure.error() {
+            // It was truncated away meanwhile, which made all that is left durable.
+            Error::Gap { .. } => self.lock().durable.ok_or(failure),
+            _ => Err(failure),
+        })
     }
 
     /// The last entry that is staged by now; whoever has the whole writer is waited for.
@@ -275,11 +283,16 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
             self.group(0).notify_all();
             self.group(1).notify_all();
         } else {
-            if let Some(Running { number, .. }) = ended {
-                self.group(number % 2).notify_all();
+            let next = self.group(state.next_commit % 2);
+            match ended {
+                Some(Running { number, .. }) => {
+                    self.group(number % 2).notify_all();
+                    // One of those who wait for the next commit leads it.
+                    next.notify_one();
+                }
+                // Whoever had the whole writer may have made everything durable, or have taken it back: then nobody leads.
+                None => next.notify_all(),
             }
-            // One of those who wait for the next commit leads it.
-            self.group(state.next_commit % 2).notify_one();
         }
         if state.waiting_for_room > 0 {
             self.room.notify_all();
