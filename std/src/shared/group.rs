@@ -271,12 +271,12 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         if state.has_work() {
             self.work.notify_one();
         }
-        if state.unattended.is_empty() {
+        if state.unattended.highest().is_none() {
             return state;
         }
-        let (released, outcome) = state.release();
+        let released = state.release();
         drop(state);
-        released.call(&outcome);
+        released.call();
         self.lock()
     }
 

@@ -11,7 +11,7 @@ use super::company::Company;
 use super::directory::SharedDirectory;
 use super::failure::Failure;
 use super::group::Outcome;
-use super::waiting::{Released, Waiting};
+use super::waiting::{Callback, Released, Waiting};
 
 pub(super) struct State<D: SharedDirectory, H: Hooks> {
     /// Absent while somebody has it whole, and once the log is closed.
@@ -182,17 +182,19 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
     /// Whether somebody waits without a thread for what is not durable yet.
     pub(super) fn is_awaited(&self) -> bool {
         let durable = self.durable_through().map_or(0, EntryId::get);
-        !self.is_over() && !self.unattended.is_empty() && self.unattended.highest() > durable
+        !self.is_over() && self.unattended.highest() > Some(durable)
     }
 
-    /// Takes out those who need not wait any longer without a thread.
-    pub(super) fn release(&mut self) -> (Released<Outcome<D::Error>>, Outcome<D::Error>) {
-        let through = if self.is_over() { u64::MAX } else { self.durable_through().map_or(0, EntryId::get) };
-        let outcome = match (self.check(), self.durable) {
-            (Ok(()), Some(durable)) => Ok(durable),
-            (Ok(()), None) => Err(Error::Closed.into()),
-            (Err(failure), _) => Err(failure),
-        };
-        (self.unattended.release(through), outcome)
+    /// Takes out those who need not wait any longer without a thread: for what is durable, is gone, or cannot become durable any more.
+    pub(super) fn release(&mut self) -> Released<(Callback<Outcome<D::Error>>, Outcome<D::Error>)> {
+        let through = if self.is_over() { None } else { Some(self.durable_through()) };
+        let through = through.map_or(u64::MAX, |durable| durable.map_or(0, EntryId::get));
+        let last = self.wal.as_ref().map(|wal| wal.writer().last_entry_id());
+        let last = last.map_or(u64::MAX, |last| last.map_or(0, EntryId::get));
+        let released = self.unattended.release(through, last);
+        released.with(|id| {
+            let outcome = self.outcome(EntryId::new(id));
+            outcome.unwrap_or_else(|| Err(Error::Closed.into()))
+        })
     }
 }

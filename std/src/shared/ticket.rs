@@ -77,18 +77,22 @@ impl<D: SharedDirectory, H: Hooks> Future for Ticket<D, H> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let ticket = self.get_mut();
+        // Wakers are the user's: they are cloned and dropped without the lock.
+        let waker = context.waker().clone();
         let mut state = ticket.shared.lock();
         if let Some(outcome) = state.outcome(Some(ticket.id)) {
-            if let Some(place) = ticket.place.take() {
-                state.unattended.forget(place);
-            }
+            let old = ticket.place.take().and_then(|place| state.unattended.forget(place));
+            drop(state);
+            drop((old, waker));
             return Poll::Ready(outcome);
         }
-        let place = state.unattended.task(ticket.id.get(), context.waker(), ticket.place);
+        let (place, old) = state.unattended.task(ticket.id.get(), waker, ticket.place);
         ticket.place = Some(place);
         if state.has_work() {
             ticket.shared.work.notify_one();
         }
+        drop(state);
+        drop(old);
         Poll::Pending
     }
 }
@@ -96,7 +100,8 @@ impl<D: SharedDirectory, H: Hooks> Future for Ticket<D, H> {
 impl<D: SharedDirectory, H: Hooks> Drop for Ticket<D, H> {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
-            self.shared.lock().unattended.forget(place);
+            let old = self.shared.lock().unattended.forget(place);
+            drop(old);
         }
     }
 }
