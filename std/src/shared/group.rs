@@ -2,6 +2,7 @@
 //!
 //! Must never hold the lock across a write, a sync, a waker or a callback, nor release anybody before a sync that covers him has returned.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -57,7 +58,8 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
     }
 
     pub(super) fn lock(&self) -> Locked<'_, D, H> {
-        // A thread that panicked with the lock held has left a state in order: nothing of the user's runs under it but hooks.
+        // A thread that panicked with the lock held has left a state in order: nothing of the user's runs under it but hooks, and whoever leads sees to
+        // those.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -198,11 +200,12 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         if purpose == Purpose::Sync {
             state = self.gather(state);
         }
-        let begun = match &mut state.wal {
+        let begun;
+        (state, begun) = self.with_hooks(state, |state| match &mut state.wal {
             None => Ok(None),
             Some(wal) if purpose == Purpose::Rotate => wal.begin_rotation().map(Some),
             Some(wal) => wal.begin(purpose == Purpose::Sync),
-        };
+        });
         match begun {
             Ok(Some(commit)) => {
                 state.begun(&commit);
@@ -236,10 +239,10 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         if commit.syncs() {
             state.synced(took);
         }
-        let ended = match &mut state.wal {
+        let (mut state, ended) = self.with_hooks(state, |state| match &mut state.wal {
             Some(wal) => wal.end(commit).map(|_durable| ()),
             None => Ok(()),
-        };
+        });
         // What failed first is the reason; that the writer is poisoned is its consequence.
         let outcome = run.and(ended).map_err(|error| state.failed(error));
         state.refresh();
@@ -278,6 +281,23 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         drop(state);
         released.call();
         self.lock()
+    }
+
+    /// Does what may call hooks, which are the user's. Where they panic, nobody must wait for this thread.
+    fn with_hooks<'a, R>(
+        &'a self,
+        mut state: Locked<'a, D, H>,
+        act: impl FnOnce(&mut State<D, H>) -> R,
+    ) -> (Locked<'a, D, H>, R) {
+        match catch_unwind(AssertUnwindSafe(|| act(&mut state))) {
+            Ok(result) => (state, result),
+            Err(panic) => {
+                let _failure = state.failed(Error::Closed);
+                state.closed = true;
+                drop(self.over(state));
+                resume_unwind(panic)
+            }
+        }
     }
 
     fn group(&self, parity: usize) -> &Condvar {
