@@ -34,6 +34,15 @@ pub(super) struct Shared<D: SharedDirectory, H: Hooks> {
     pub(super) work: Condvar,
 }
 
+/// What comes back from whoever had the whole writer.
+pub(super) struct Returned<D: SharedDirectory, H: Hooks, R> {
+    /// None if the log was closed.
+    pub(super) wal: Option<StagedWriter<D, H>>,
+    /// What is durable, where the writer is gone and cannot tell.
+    pub(super) durable: Option<Durable>,
+    pub(super) result: Result<R, Error<D::Error>>,
+}
+
 /// What a commit is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -347,7 +356,7 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
     /// Lends the whole writer, once no commit runs. Nobody appends meanwhile, and no commit begins.
     pub(super) fn whole<R>(
         &self,
-        with: impl FnOnce(StagedWriter<D, H>) -> (Option<StagedWriter<D, H>>, Option<Durable>, R),
+        with: impl FnOnce(StagedWriter<D, H>) -> Returned<D, H, R>,
     ) -> Result<R, Failure<D::Error>> {
         let mut state = self.lock();
         state.waiting_for_whole += 1;
@@ -357,18 +366,33 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         state.waiting_for_whole -= 1;
         state.check()?;
         let Some(wal) = state.wal.take() else { return Err(Error::Closed.into()) };
+        state.last = wal.writer().last_entry_id();
         state.leading = true;
         drop(state);
         let abandoned = Abandoned(self);
-        let (wal, durable, result) = with(wal);
+        let Returned { wal, durable, result } = with(wal);
         core::mem::forget(abandoned);
         let mut state = self.lock();
         state.closed = wal.is_none();
         state.wal = wal;
         state.refresh();
         state.durable = durable.or(state.durable);
+        let result = result.map_err(|error| state.failed(error));
+        state.notice();
         drop(self.over(state));
-        Ok(result)
+        result
+    }
+
+    /// Lets go of a log that failed: its files are closed, and its lock is released.
+    pub(super) fn abandon(&self) {
+        let mut state = self.lock();
+        while state.leading {
+            state = self.wait_for_room(state);
+        }
+        state.closed = true;
+        let wal = state.wal.take();
+        drop(self.over(state));
+        drop(wal);
     }
 }
 

@@ -13,7 +13,7 @@ use durability_core::{Durable, EntryId, Error};
 use super::background::Background;
 use super::directory::SharedDirectory;
 use super::failure::Failure;
-use super::group::Shared;
+use super::group::{Returned, Shared};
 use super::options::SharedOptions;
 use super::ticket::Ticket;
 use crate::storage::FsDirectory;
@@ -169,16 +169,16 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
         self.shared().lock().durable_through()
     }
 
-    /// The last entry that was appended; `None` before the first, and while somebody has the [whole writer](Self::with_writer).
+    /// The last entry that was appended; `None` before the first. While somebody has the [whole writer](Self::with_writer), and after closing, the last
+    /// one before that.
     pub fn last_entry_id(&self) -> Option<EntryId> {
-        let state = self.shared().lock();
-        state.wal.as_ref().and_then(|wal| wal.writer().last_entry_id())
+        self.shared().lock().last_entry_id()
     }
 
     /// Lends the writer as a whole, for all that is not appending: pruning, truncating, publishing.
     ///
-    /// It waits for the commit that runs. Nobody else appends or commits meanwhile; those who try wait. What is appended through the writer
-    /// gets no ticket; [`sync`](Self::sync) covers it.
+    /// It waits for the commit that runs. Nobody else appends or commits meanwhile; those who try wait, so `with` must not use the handle or a ticket, nor
+    /// wait for a thread that does. What is appended through the writer gets no ticket; [`sync`](Self::sync) covers it.
     ///
     /// # Errors
     /// What made the log unusable, before or in here. What `with` returns is its own.
@@ -189,11 +189,10 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
         &self,
         with: impl FnOnce(&mut RawWalWriter<D, H>) -> R,
     ) -> Result<R, Failure<D::Error>> {
-        let result = self.shared().whole(|mut wal| {
+        self.shared().whole(|mut wal| {
             let result = wal.whole(with);
-            (Some(wal), None, result)
-        })?;
-        Ok(result?)
+            Returned { wal: Some(wal), durable: None, result }
+        })
     }
 
     /// A reader of the log. It sees what was appended until now: that is flushed first, and need not be durable; see
@@ -215,11 +214,11 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
             Ok(mut writer) => {
                 let synced = writer.flush_and_sync();
                 let durable = synced.as_ref().ok().copied();
-                (None, durable, synced.and_then(|_| writer.close()))
+                Returned { wal: None, durable, result: synced.and_then(|_| writer.close()) }
             }
-            Err(error) => (None, None, Err(error)),
-        })?;
-        Ok(closed?)
+            Err(error) => Returned { wal: None, durable: None, result: Err(error) },
+        });
+        closed.inspect_err(|_| self.shared().abandon())
     }
 
     /// The directory.

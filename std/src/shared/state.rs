@@ -30,6 +30,8 @@ pub(super) struct State<D: SharedDirectory, H: Hooks> {
     pub(super) gathering: Option<usize>,
     pub(super) company: Company,
     pub(super) durable: Option<Durable>,
+    /// The last entry, when the writer was taken out.
+    pub(super) last: Option<EntryId>,
     /// Entries up to this one were handed to the system.
     pub(super) flushed: Option<EntryId>,
     failure: Option<Failure<D::Error>>,
@@ -61,6 +63,7 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
             gathering: None,
             company: Company::default(),
             durable: None,
+            last: None,
             flushed: None,
             failure: None,
             closed: false,
@@ -172,6 +175,24 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
             self.failure = Some(failure.clone());
         }
         failure
+    }
+
+    /// Sees whether whoever had the whole writer has left it in doubt.
+    fn notice_poison(&mut self) -> Option<Error<D::Error>> {
+        let wal = self.wal.as_mut().filter(|wal| wal.writer().is_poisoned())?;
+        wal.begin(false).err()
+    }
+
+    /// If whoever had the whole writer has left it in doubt, that is the end of it.
+    pub(super) fn notice(&mut self) {
+        if let Some(error) = self.notice_poison() {
+            let _failure = self.failed(error);
+        }
+    }
+
+    /// The last entry that was appended, as far as is known while somebody has the whole writer.
+    pub(super) fn last_entry_id(&self) -> Option<EntryId> {
+        self.wal.as_ref().map_or(self.last, |wal| wal.writer().last_entry_id())
     }
 
     /// Whether the background thread should look.
