@@ -12,7 +12,7 @@ use super::directory::SharedDirectory;
 use super::group::{Purpose, Shared};
 use super::sync::{Mutex, thread};
 
-/// The thread, as long as somebody has the log.
+/// What handles and tickets share: the log, and its thread as long as anybody has one of them.
 pub(super) struct Background<D: SharedDirectory, H: Hooks + Send + 'static> {
     shared: Arc<Shared<D, H>>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
@@ -44,7 +44,7 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> Background<D, H> {
         if let Some(thread) = thread
             && thread.thread().id() != thread::current().id()
         {
-            // It panics only where a callback does, and that has been told.
+            // It panics only where a hook does, and that has been told.
             let _panicked = thread.join();
         }
         self.shared.lock().background = false;
@@ -56,17 +56,27 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> Drop for Background<D, H> {
         self.stop();
         // As a dropped writer does: what is staged survives the process, as far as that succeeds.
         let _flushed = self.shared.flush();
+        // Callbacks that nobody could commit for are told so.
+        self.shared.abandon();
     }
 }
 
 fn work<D: SharedDirectory, H: Hooks>(shared: &Shared<D, H>) {
     let mut state = shared.lock();
-    while !state.stopping {
+    loop {
         if state.is_awaited() && state.is_free() {
             // Whoever waits is told of a failure by itself.
-            (state, _) = shared.lead(state, Purpose::Sync);
-        } else {
-            state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let led;
+            (state, led) = shared.lead(state, Purpose::Sync);
+            // What could not even begin, for want of memory, is tried again when something happens.
+            if led.is_ok() {
+                continue;
+            }
         }
+        // Nobody begins to wait any more once the thread shall end: all who did are seen to.
+        if state.stopping {
+            return;
+        }
+        state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
     }
 }

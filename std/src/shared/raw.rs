@@ -231,7 +231,7 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
     }
 
     fn ticket(&self, id: EntryId) -> Ticket<D, H> {
-        Ticket::new(Arc::clone(self.shared()), id)
+        Ticket::new(Arc::clone(&self.handle), id)
     }
 }
 
