@@ -73,6 +73,14 @@ fn work<D: SharedDirectory, H: Hooks>(shared: &Shared<D, H>) {
                 continue;
             }
         }
+        if state.is_free()
+            && let Some(purpose) = state.wanted.take()
+        {
+            let led;
+            (state, led) = shared.lead(state, purpose);
+            state.refused = led.err();
+            continue;
+        }
         // Nobody begins to wait any more once the thread shall end: all who did are seen to.
         if state.stopping {
             return;

@@ -112,10 +112,22 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         let mut state = self.lock();
         state.check()?;
         let Some(wal) = &mut state.wal else { return Ok(None) };
-        Ok(match stage(wal)? {
-            Staged::Done(appended) => Some(appended),
-            Staged::Full | Staged::Rotate => None,
-        })
+        let wanted = match stage(wal)? {
+            Staged::Done(appended) => {
+                state.refused = None;
+                return Ok(Some(appended));
+            }
+            Staged::Full => Purpose::Flush,
+            Staged::Rotate => Purpose::Rotate,
+        };
+        if let Some(failure) = state.refused.take() {
+            return Err(failure);
+        }
+        state.wanted = Some(wanted);
+        if state.has_work() {
+            self.work.notify_one();
+        }
+        Ok(None)
     }
 
     /// Hands everything staged so far to the system.
@@ -206,6 +218,9 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         purpose: Purpose,
     ) -> Led<'a, D, H, D::Error> {
         state.leading = true;
+        if purpose != Purpose::Sync {
+            state.wanted = None;
+        }
         if purpose == Purpose::Sync {
             state = self.gather(state);
         }

@@ -102,7 +102,9 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
 
     /// Appends a record if that takes no I/O and no waiting; `None` where it would.
     ///
-    /// For tasks that must not block: where it is `None`, awaiting any ticket that is not durable, or [`durable`](Self::durable), makes room.
+    /// For tasks that must not block: where it is `None`, the background thread makes room; awaiting any ticket that is not durable, or
+    /// [`durable`](Self::durable), is a good way to wait for it. Without that thread, [`append`](Self::append) somewhere. It does not look at the log's
+    /// [`FlushPolicy`](durability_core::walog::FlushPolicy).
     ///
     /// # Errors
     /// As [`append`](Self::append).

@@ -10,7 +10,7 @@ use durability_core::{Durable, EntryId, Error};
 use super::company::Company;
 use super::directory::SharedDirectory;
 use super::failure::Failure;
-use super::group::Outcome;
+use super::group::{Outcome, Purpose};
 use super::waiting::{Callback, Released, Waiting};
 
 pub(super) struct State<D: SharedDirectory, H: Hooks> {
@@ -36,6 +36,9 @@ pub(super) struct State<D: SharedDirectory, H: Hooks> {
     pub(super) flushed: Option<EntryId>,
     failure: Option<Failure<D::Error>>,
     pub(super) closed: bool,
+    /// Room that somebody wants who cannot make it himself, and why it could not be made.
+    pub(super) wanted: Option<Purpose>,
+    pub(super) refused: Option<Failure<D::Error>>,
     pub(super) unattended: Waiting<Outcome<D::Error>>,
     /// There is a thread that sees to those who wait without one.
     pub(super) background: bool,
@@ -67,6 +70,8 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
             flushed: None,
             failure: None,
             closed: false,
+            wanted: None,
+            refused: None,
             unattended: Waiting::default(),
             background: false,
             stopping: false,
@@ -197,7 +202,7 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
 
     /// Whether the background thread should look.
     pub(super) fn has_work(&self) -> bool {
-        self.background && (self.stopping || self.is_awaited())
+        self.background && (self.stopping || self.is_awaited() || self.wanted.is_some())
     }
 
     /// Whether somebody waits without a thread for what is not durable yet.
