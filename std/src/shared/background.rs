@@ -12,7 +12,7 @@ use super::directory::SharedDirectory;
 use super::group::{Purpose, Shared};
 use super::sync::{Mutex, thread};
 
-/// The thread, as long as somebody has the log.
+/// What handles and tickets share: the log, and its thread as long as anybody has one of them.
 pub(super) struct Background<D: SharedDirectory, H: Hooks + Send + 'static> {
     shared: Arc<Shared<D, H>>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
@@ -44,7 +44,7 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> Background<D, H> {
         if let Some(thread) = thread
             && thread.thread().id() != thread::current().id()
         {
-            // It panics only where a callback does, and that has been told.
+            // It panics only where a hook does, and that has been told.
             let _panicked = thread.join();
         }
         self.shared.lock().background = false;
@@ -56,6 +56,8 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> Drop for Background<D, H> {
         self.stop();
         // As a dropped writer does: what is staged survives the process, as far as that succeeds.
         let _flushed = self.shared.flush();
+        // Callbacks that nobody could commit for are told so.
+        self.shared.abandon();
     }
 }
 
@@ -66,20 +68,32 @@ fn work<D: SharedDirectory, H: Hooks>(shared: &Shared<D, H>) {
         if let Some(commit) = state.handed_over.take() {
             // Whoever it concerns is told of a failure by itself; so below.
             (state, _) = shared.run(state, commit);
-        } else if state.wants_sync() && state.is_free() {
-            let outcome;
-            (state, outcome) = shared.lead(state, Purpose::Sync);
-            if outcome.is_err() && !state.stopping {
-                // Not again at once: somebody else has to do something first.
-                state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        }
+        if state.wants_sync() && state.is_free() {
+            let led;
+            (state, led) = shared.lead(state, Purpose::Sync);
+            // What could not even begin, for want of memory, is tried again when something happens.
+            if led.is_ok() {
+                continue;
             }
-        } else if state.stopping {
+        }
+        if state.is_free()
+            && let Some(purpose) = state.wanted.take()
+        {
+            let led;
+            (state, led) = shared.lead(state, purpose);
+            state.refused = led.err();
+            continue;
+        }
+        // Nobody begins to wait any more once the thread shall end: all who did are seen to.
+        if state.stopping {
             return;
-        } else if ready.is_some() {
-            match &mut state.wal {
-                Some(wal) => ready.take().into_iter().for_each(|ready| wal.install(ready)),
-                None => state = shared.wait_for_room(state),
-            }
+        }
+        if ready.is_some() && state.wal.is_none() {
+            state = shared.wait_for_room(state);
+        } else if let (Some(prepared), Some(wal)) = (ready.take(), &mut state.wal) {
+            wal.install(prepared);
         } else if preparation.is_some() {
             drop(state);
             ready = step(&mut preparation);

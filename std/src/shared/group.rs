@@ -2,7 +2,9 @@
 //!
 //! Must never hold the lock across a write, a sync, a waker or a callback, nor release anybody before a sync that covers him has returned.
 
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
+use std::panic::{catch_unwind, resume_unwind};
 use std::sync::PoisonError;
 use std::time::Instant;
 
@@ -37,6 +39,15 @@ pub(super) struct Shared<D: SharedDirectory, H: Hooks> {
     pub(super) work: Condvar,
 }
 
+/// What comes back from whoever had the whole writer.
+pub(super) struct Returned<D: SharedDirectory, H: Hooks, R> {
+    /// None if the log was closed.
+    pub(super) wal: Option<StagedWriter<D, H>>,
+    /// What is durable, where the writer is gone and cannot tell.
+    pub(super) durable: Option<Durable>,
+    pub(super) result: Result<R, Error<D::Error>>,
+}
+
 /// What a commit is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -61,7 +72,8 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
     }
 
     pub(super) fn lock(&self) -> Locked<'_, D, H> {
-        // A thread that panicked with the lock held has left a state in order: nothing of the user's runs under it but hooks.
+        // A thread that panicked with the lock held has left a state in order: nothing of the user's runs under it but hooks, and whoever leads sees to
+        // those.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -130,10 +142,22 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         let mut state = self.lock();
         state.check()?;
         let Some(wal) = &mut state.wal else { return Ok(None) };
-        Ok(match put(wal)? {
-            Staged::Done(appended) => Some(appended),
-            Staged::Full | Staged::Rotate => None,
-        })
+        let wanted = match put(wal)? {
+            Staged::Done(appended) => {
+                state.refused = None;
+                return Ok(Some(appended));
+            }
+            Staged::Full => Purpose::Flush,
+            Staged::Rotate => Purpose::Rotate,
+        };
+        if let Some(failure) = state.refused.take() {
+            return Err(failure);
+        }
+        state.wanted = Some(wanted);
+        if state.has_work() {
+            self.work.notify_one();
+        }
+        Ok(None)
     }
 
     /// Hands everything staged so far to the system.
@@ -224,14 +248,18 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         purpose: Purpose,
     ) -> Led<'a, D, H, D::Error> {
         state.leading = true;
+        if purpose != Purpose::Sync {
+            state.wanted = None;
+        }
         if purpose == Purpose::Sync {
             state = self.gather(state);
         }
-        let begun = match &mut state.wal {
+        let begun;
+        (state, begun) = self.with_hooks(state, |state| match &mut state.wal {
             None => Ok(None),
             Some(wal) if purpose == Purpose::Rotate => wal.begin_rotation().map(Some),
             Some(wal) => wal.begin(purpose == Purpose::Sync),
-        };
+        });
         match begun {
             Ok(Some(commit)) => {
                 state.begun(&commit);
@@ -265,10 +293,10 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         if commit.syncs() {
             state.synced(took);
         }
-        let ended = match &mut state.wal {
+        let (mut state, ended) = self.with_hooks(state, |state| match &mut state.wal {
             Some(wal) => wal.end(commit).map(|_durable| ()),
             None => Ok(()),
-        };
+        });
         // What failed first is the reason; that the writer is poisoned is its consequence.
         let outcome = run.and(ended).map_err(|error| state.failed(error));
         state.refresh();
@@ -300,13 +328,30 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         if state.has_work() {
             self.work.notify_one();
         }
-        if state.unattended.is_empty() {
+        if state.unattended.highest().is_none() {
             return state;
         }
-        let (released, outcome) = state.release();
+        let released = state.release();
         drop(state);
-        released.call(&outcome);
+        released.call();
         self.lock()
+    }
+
+    /// Does what may call hooks, which are the user's. Where they panic, nobody must wait for this thread.
+    fn with_hooks<'a, R>(
+        &'a self,
+        mut state: Locked<'a, D, H>,
+        act: impl FnOnce(&mut State<D, H>) -> R,
+    ) -> (Locked<'a, D, H>, R) {
+        match catch_unwind(AssertUnwindSafe(|| act(&mut state))) {
+            Ok(result) => (state, result),
+            Err(panic) => {
+                let _failure = state.failed(Error::Closed);
+                state.closed = true;
+                drop(self.over(state));
+                resume_unwind(panic)
+            }
+        }
     }
 
     fn group(&self, parity: usize) -> &Condvar {
@@ -356,7 +401,7 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
     /// Lends the whole writer, once no commit runs. Nobody appends meanwhile, and no commit begins.
     pub(super) fn whole<R>(
         &self,
-        with: impl FnOnce(StagedWriter<D, H>) -> (Option<StagedWriter<D, H>>, Option<Durable>, R),
+        with: impl FnOnce(StagedWriter<D, H>) -> Returned<D, H, R>,
     ) -> Result<R, Failure<D::Error>> {
         let mut state = self.lock();
         state.waiting_for_whole += 1;
@@ -366,18 +411,33 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         state.waiting_for_whole -= 1;
         state.check()?;
         let Some(wal) = state.wal.take() else { return Err(Error::Closed.into()) };
+        state.last = wal.writer().last_entry_id();
         state.leading = true;
         drop(state);
         let abandoned = Abandoned(self);
-        let (wal, durable, result) = with(wal);
+        let Returned { wal, durable, result } = with(wal);
         core::mem::forget(abandoned);
         let mut state = self.lock();
         state.closed = wal.is_none();
         state.wal = wal;
         state.refresh();
         state.durable = durable.or(state.durable);
+        let result = result.map_err(|error| state.failed(error));
+        state.notice();
         drop(self.over(state));
-        Ok(result)
+        result
+    }
+
+    /// Lets go of a log that failed: its files are closed, and its lock is released.
+    pub(super) fn abandon(&self) {
+        let mut state = self.lock();
+        while state.leading {
+            state = self.wait_for_room(state);
+        }
+        state.closed = true;
+        let wal = state.wal.take();
+        drop(self.over(state));
+        drop(wal);
     }
 }
 

@@ -13,7 +13,7 @@ use durability_core::{Durable, EntryId, Error};
 use super::background::Background;
 use super::directory::SharedDirectory;
 use super::failure::Failure;
-use super::group::Shared;
+use super::group::{Returned, Shared};
 use super::options::SharedOptions;
 use super::ticket::Ticket;
 use crate::storage::FsDirectory;
@@ -103,7 +103,9 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
 
     /// Appends a record if that takes no I/O and no waiting; `None` where it would.
     ///
-    /// For tasks that must not block: where it is `None`, awaiting any ticket that is not durable, or [`durable`](Self::durable), makes room.
+    /// For tasks that must not block: where it is `None`, the background thread makes room; awaiting any ticket that is not durable, or
+    /// [`durable`](Self::durable), is a good way to wait for it. Without that thread, [`append`](Self::append) somewhere. It does not look at the log's
+    /// [`FlushPolicy`](durability_core::walog::FlushPolicy).
     ///
     /// # Errors
     /// As [`append`](Self::append).
@@ -129,7 +131,7 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
     ) -> Result<Option<Ticket<D, H>>, Failure<D::Error>> {
         let ids = self.shared().append(|wal| wal.stage_batch(records.clone()))?;
         let ids = ids.first().zip(EntryIds::last(&ids));
-        Ok(ids.map(|(first, last)| Ticket::new(self.shared(), first, last)))
+        Ok(ids.map(|(first, last)| Ticket::new(&self.handle, first, last)))
     }
 
     /// Appends a record and waits until it is durable.
@@ -170,16 +172,16 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
         self.shared().lock().durable_through()
     }
 
-    /// The last entry that was appended; `None` before the first, and while somebody has the [whole writer](Self::with_writer).
+    /// The last entry that was appended; `None` before the first. While somebody has the [whole writer](Self::with_writer), and after closing, the last
+    /// one before that.
     pub fn last_entry_id(&self) -> Option<EntryId> {
-        let state = self.shared().lock();
-        state.wal.as_ref().and_then(|wal| wal.writer().last_entry_id())
+        self.shared().lock().last_entry_id()
     }
 
     /// Lends the writer as a whole, for all that is not appending: pruning, truncating, publishing.
     ///
-    /// It waits for the commit that runs. Nobody else appends or commits meanwhile; those who try wait. What is appended through the writer
-    /// gets no ticket; [`sync`](Self::sync) covers it.
+    /// It waits for the commit that runs. Nobody else appends or commits meanwhile; those who try wait, so `with` must not use the handle or a ticket, nor
+    /// wait for a thread that does. What is appended through the writer gets no ticket; [`sync`](Self::sync) covers it.
     ///
     /// # Errors
     /// What made the log unusable, before or in here. What `with` returns is its own.
@@ -190,11 +192,10 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
         &self,
         with: impl FnOnce(&mut RawWalWriter<D, H>) -> R,
     ) -> Result<R, Failure<D::Error>> {
-        let result = self.shared().whole(|mut wal| {
+        self.shared().whole(|mut wal| {
             let result = wal.whole(with);
-            (Some(wal), None, result)
-        })?;
-        Ok(result?)
+            Returned { wal: Some(wal), durable: None, result }
+        })
     }
 
     /// A reader of the log. It sees what was appended until now: that is flushed first, and need not be durable; see
@@ -216,11 +217,11 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
             Ok(mut writer) => {
                 let synced = writer.flush_and_sync();
                 let durable = synced.as_ref().ok().copied();
-                (None, durable, synced.and_then(|_| writer.close()))
+                Returned { wal: None, durable, result: synced.and_then(|_| writer.close()) }
             }
-            Err(error) => (None, None, Err(error)),
-        })?;
-        Ok(closed?)
+            Err(error) => Returned { wal: None, durable: None, result: Err(error) },
+        });
+        closed.inspect_err(|_| self.shared().abandon())
     }
 
     /// The directory.
@@ -233,7 +234,7 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
     }
 
     fn ticket(&self, id: EntryId) -> Ticket<D, H> {
-        Ticket::new(self.shared(), id, id)
+        Ticket::new(&self.handle, id, id)
     }
 }
 

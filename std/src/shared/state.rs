@@ -10,9 +10,9 @@ use durability_core::{Durable, EntryId, Error};
 use super::company::Company;
 use super::directory::SharedDirectory;
 use super::failure::Failure;
-use super::group::Outcome;
+use super::group::{Outcome, Purpose};
 use super::options::SharedOptions;
-use super::waiting::{Released, Waiting};
+use super::waiting::{Callback, Released, Waiting};
 
 pub(super) struct State<D: SharedDirectory, H: Hooks> {
     /// Absent while somebody has it whole, and once the log is closed.
@@ -31,10 +31,15 @@ pub(super) struct State<D: SharedDirectory, H: Hooks> {
     pub(super) gathering: Option<usize>,
     pub(super) company: Company,
     pub(super) durable: Option<Durable>,
+    /// The last entry, when the writer was taken out.
+    pub(super) last: Option<EntryId>,
     /// Entries up to this one were handed to the system.
     pub(super) flushed: Option<EntryId>,
     failure: Option<Failure<D::Error>>,
     pub(super) closed: bool,
+    /// Room that somebody wants who cannot make it himself, and why it could not be made.
+    pub(super) wanted: Option<Purpose>,
+    pub(super) refused: Option<Failure<D::Error>>,
     pub(super) unattended: Waiting<Outcome<D::Error>>,
     /// There is a thread that sees to those who wait without one.
     pub(super) background: bool,
@@ -49,6 +54,9 @@ pub(super) struct State<D: SharedDirectory, H: Hooks> {
 
 /// The share of a segment that is filled before its successor is made ready: not for a log that stays small.
 const PREPARED_AT: u64 = 4;
+
+/// A callback, and what it is told.
+type Told<E> = (Callback<Outcome<E>>, Outcome<E>);
 
 /// The commit that runs.
 #[derive(Debug, Clone, Copy)]
@@ -71,9 +79,12 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
             gathering: None,
             company: Company::default(),
             durable: None,
+            last: None,
             flushed: None,
             failure: None,
             closed: false,
+            wanted: None,
+            refused: None,
             unattended: Waiting::default(),
             background: false,
             stopping: false,
@@ -187,10 +198,32 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
         failure
     }
 
+    /// Sees whether whoever had the whole writer has left it in doubt.
+    fn notice_poison(&mut self) -> Option<Error<D::Error>> {
+        let wal = self.wal.as_mut().filter(|wal| wal.writer().is_poisoned())?;
+        wal.begin(false).err()
+    }
+
+    /// If whoever had the whole writer has left it in doubt, that is the end of it.
+    pub(super) fn notice(&mut self) {
+        if let Some(error) = self.notice_poison() {
+            let _failure = self.failed(error);
+        }
+    }
+
+    /// The last entry that was appended, as far as is known while somebody has the whole writer.
+    pub(super) fn last_entry_id(&self) -> Option<EntryId> {
+        self.wal.as_ref().map_or(self.last, |wal| wal.writer().last_entry_id())
+    }
+
     /// Whether the background thread should look.
     pub(super) fn has_work(&self) -> bool {
         self.background
-            && (self.handed_over.is_some() || self.wants_sync() || self.wants_preparation())
+            && (self.stopping
+                || self.handed_over.is_some()
+                || self.wanted.is_some()
+                || self.wants_sync()
+                || self.wants_preparation())
     }
 
     /// Whether the background thread runs rotations, so that nobody else waits for the outgoing segment's sync.
@@ -224,24 +257,25 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
     /// Whether the background thread should commit: for those who wait without a thread, and so that no sync has too much to do.
     pub(super) fn wants_sync(&self) -> bool {
         let unsynced = self.wal.as_ref().map_or(0, StagedWriter::unsynced_bytes);
-        !self.is_over() && (self.is_awaited() || unsynced >= self.unsynced_max)
+        self.is_awaited() || (!self.is_over() && unsynced >= self.unsynced_max)
     }
 
     /// Whether somebody waits without a thread for what is not durable yet.
     fn is_awaited(&self) -> bool {
         let durable = self.durable_through().map_or(0, EntryId::get);
-        !self.unattended.is_empty() && self.unattended.highest() > durable
+        !self.is_over() && self.unattended.highest() > Some(durable)
     }
 
-    /// Takes out those who need not wait any longer without a thread.
-    pub(super) fn release(&mut self) -> (Released<Outcome<D::Error>>, Outcome<D::Error>) {
-        let through =
-            if self.is_over() { u64::MAX } else { self.durable_through().map_or(0, EntryId::get) };
-        let outcome = match (self.check(), self.durable) {
-            (Ok(()), Some(durable)) => Ok(durable),
-            (Ok(()), None) => Err(Error::Closed.into()),
-            (Err(failure), _) => Err(failure),
-        };
-        (self.unattended.release(through), outcome)
+    /// Takes out those who need not wait any longer without a thread: for what is durable, is gone, or cannot become durable any more.
+    pub(super) fn release(&mut self) -> Released<Told<D::Error>> {
+        let through = if self.is_over() { None } else { Some(self.durable_through()) };
+        let through = through.map_or(u64::MAX, |durable| durable.map_or(0, EntryId::get));
+        let last = self.wal.as_ref().map(|wal| wal.writer().last_entry_id());
+        let last = last.map_or(u64::MAX, |last| last.map_or(0, EntryId::get));
+        let released = self.unattended.release(through, last);
+        released.with(|id| {
+            let outcome = self.outcome(EntryId::new(id));
+            outcome.unwrap_or_else(|| Err(Error::Closed.into()))
+        })
     }
 }

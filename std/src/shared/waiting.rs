@@ -1,6 +1,6 @@
 //! Who waits for durability without a thread: tasks, and callbacks.
 //!
-//! Must never call or drop a waker or a callback while the log's lock is held.
+//! Must never call, clone or drop a waker, nor call a callback, while the log's lock is held.
 
 use alloc::collections::VecDeque;
 use core::panic::AssertUnwindSafe;
@@ -8,7 +8,7 @@ use core::task::Waker;
 use std::panic::catch_unwind;
 
 /// What is called when an entry is durable, or never will be.
-pub(super) type Callback<E> = Box<dyn FnOnce(E) + Send>;
+pub(super) type Callback<O> = Box<dyn FnOnce(O) + Send>;
 
 /// Tasks and callbacks that wait.
 pub(super) struct Waiting<O> {
@@ -19,15 +19,16 @@ pub(super) struct Waiting<O> {
     callbacks: VecDeque<(u64, Callback<O>)>,
 }
 
+/// A task keeps its place until it has looked, and its waker until it was woken.
 struct Task {
     id: u64,
-    waker: Waker,
+    waker: Option<Waker>,
 }
 
-/// Those whose waiting is over.
-pub(super) struct Released<O> {
+/// Those whose waiting is over, and for callbacks how it ended.
+pub(super) struct Released<C> {
     wakers: Vec<Waker>,
-    callbacks: Vec<Callback<O>>,
+    callbacks: Vec<C>,
 }
 
 impl<O> Default for Waiting<O> {
@@ -37,9 +38,8 @@ impl<O> Default for Waiting<O> {
 }
 
 impl<O> Waiting<O> {
-    /// A task waits for an entry. `place` is its place from an earlier call, while it has one.
-    ///
-    /// What is returned beside the place is to be dropped without the lock: the last waker of a task may take the task with it, and that its ticket.
+    /// A task waits for an entry. `place` is its place from an earlier call, while it has one. What is returned with its place is to be dropped
+    /// without the lock.
     pub(super) fn task(
         &mut self,
         id: u64,
@@ -49,9 +49,9 @@ impl<O> Waiting<O> {
         if let Some(place) = place
             && let Some(Some(task)) = self.tasks.get_mut(place)
         {
-            return (place, Some(core::mem::replace(&mut task.waker, waker)));
+            return (place, task.waker.replace(waker));
         }
-        let task = Some(Task { id, waker });
+        let task = Some(Task { id, waker: Some(waker) });
         if let Some(place) = self.free.pop()
             && let Some(free) = self.tasks.get_mut(place)
         {
@@ -66,7 +66,7 @@ impl<O> Waiting<O> {
     pub(super) fn forget(&mut self, place: usize) -> Option<Waker> {
         let task = self.tasks.get_mut(place)?.take()?;
         self.free.push(place);
-        Some(task.waker)
+        task.waker
     }
 
     /// A callback waits for an entry.
@@ -76,35 +76,41 @@ impl<O> Waiting<O> {
     }
 
     /// The highest entry that anybody waits for.
-    pub(super) fn highest(&self) -> u64 {
-        let tasks = self.tasks.iter().flatten().map(|task| task.id).max();
-        let callbacks = self.callbacks.back().map(|(id, _)| *id);
-        tasks.max(callbacks).unwrap_or(0)
+    pub(super) fn highest(&self) -> Option<u64> {
+        let tasks = self.tasks.iter().flatten().filter(|task| task.waker.is_some());
+        let tasks = tasks.map(|task| task.id).max();
+        tasks.max(self.callbacks.back().map(|(id, _)| *id))
     }
 
-    /// Takes out the callbacks for entries up to `through`, and wakes their tasks' wakers: the tasks stay until they have looked.
-    pub(super) fn release(&mut self, through: u64) -> Released<O> {
-        let waiting = self.tasks.iter().flatten().filter(|task| task.id <= through);
-        let wakers = waiting.map(|task| task.waker.clone()).collect();
+    /// Takes out the wakers and callbacks for entries up to `through`, and for those beyond `last`.
+    pub(super) fn release(&mut self, through: u64, last: u64) -> Released<(u64, Callback<O>)> {
+        let over = |id: u64| id <= through || id > last;
+        let waiting = self.tasks.iter_mut().flatten().filter(|task| over(task.id));
+        let wakers = waiting.filter_map(|task| task.waker.take()).collect();
+        let beyond = self.callbacks.partition_point(|(id, _)| *id <= last);
+        let gone = self.callbacks.split_off(beyond);
         let count = self.callbacks.partition_point(|(id, _)| *id <= through);
-        let callbacks = self.callbacks.drain(..count).map(|(_, callback)| callback).collect();
+        let callbacks = self.callbacks.drain(..count).chain(gone).collect();
         Released { wakers, callbacks }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.callbacks.is_empty() && self.free.len() == self.tasks.len()
     }
 }
 
-impl<O: Clone> Released<O> {
-    /// Calls them all. A callback that panics is the end of that callback: whoever commits has nothing to do with it.
-    pub(super) fn call(self, outcome: &O) {
+impl<O> Released<(u64, Callback<O>)> {
+    /// With what each callback is to be told.
+    pub(super) fn with(self, outcome: impl Fn(u64) -> O) -> Released<(Callback<O>, O)> {
+        let callbacks = self.callbacks.into_iter();
+        let callbacks = callbacks.map(|(id, callback)| (callback, outcome(id))).collect();
+        Released { wakers: self.wakers, callbacks }
+    }
+}
+
+impl<O> Released<(Callback<O>, O)> {
+    /// Calls them all. One that panics has told so, and concerns neither the others nor the thread that happens to commit.
+    pub(super) fn call(self) {
         for waker in self.wakers {
-            waker.wake();
+            let _panicked = catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
-        for callback in self.callbacks {
-            let outcome = outcome.clone();
-            // The panic has been told by the hook that the program has for it.
+        for (callback, outcome) in self.callbacks {
             let _panicked = catch_unwind(AssertUnwindSafe(|| callback(outcome)));
         }
     }
