@@ -380,7 +380,11 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     }
 
     #[inline]
-    pub(super) fn append_entry(&mut self, payload: &[u8], more: bool) -> Result<EntryId, Error<D::Error>> {
+    pub(super) fn append_entry(
+        &mut self,
+        payload: &[u8],
+        more: bool,
+    ) -> Result<EntryId, Error<D::Error>> {
         let flags = self.tail.flags(false, more);
         let position = self.tail.position().saturating_add(1);
         let codec = self.codec();

@@ -53,6 +53,8 @@ pub struct StagedWriter<D: Directory, H: Hooks = ()> {
     /// The buffer that takes the place of the one that a commit takes along.
     empty: Vec<u8>,
     running: bool,
+    /// The commit that runs is the end of its segment: nothing more is staged for that, and the next one is not there yet.
+    sealing: bool,
     /// Entries up to this one were handed to the system.
     flushed: Option<EntryId>,
 }
@@ -63,7 +65,8 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     /// # Errors
     /// What the directory reports, and [`Error::Poisoned`]; [`Error::Limit`] where that needs one segment too many.
     pub fn new(writer: RawWalWriter<D, H>) -> Result<Self, Error<D::Error>> {
-        let mut staged = Self { writer, empty: Vec::new(), running: false, flushed: None };
+        let mut staged =
+            Self { writer, empty: Vec::new(), running: false, sealing: false, flushed: None };
         if !staged.writer.tail.is_open() && !staged.writer.goes_on_in_place() {
             staged.writer.check_segments()?;
         }
@@ -181,6 +184,9 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     /// Whether the buffer takes that many bytes of frames.
     #[inline]
     fn room(&mut self, bytes: u64) -> Result<Staged<()>, Error<D::Error>> {
+        if self.sealing {
+            return Ok(Staged::Full);
+        }
         if !self.writer.has_room(bytes) && self.writer.is_full(bytes) {
             // A rotation waits for the commit that runs.
             return Ok(if self.running { Staged::Full } else { Staged::Rotate });
@@ -232,6 +238,7 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         let mut commit = self.take(sync)?;
         let room = self.writer.room();
         commit.next = Next::Create { number, name, room };
+        self.sealing = true;
         Ok(commit)
     }
 
@@ -241,7 +248,7 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     /// [`Error::Poisoned`] if it failed, or was not run: so is the writer, from here on. After a rotation, what the directory reports.
     pub fn end(&mut self, commit: Commit<D>) -> Result<Durable, Error<D::Error>> {
         let Commit { file, name, bytes, sync, next, through, end, state, .. } = commit;
-        self.running = false;
+        (self.running, self.sealing) = (false, false);
         self.keep(bytes);
         if state != State::Done {
             self.writer.poisoned = true;
@@ -333,9 +340,9 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         let flags = Flags { synced: true, control: true, more: false };
         let position = writer.tail.position();
         let (head, header) =
-            writer.codec().encode(end, flags, position, length as u32, |crc, seed| {
-                crc.update(seed, payload)
-            });
+            writer
+                .codec()
+                .encode(end, flags, position, length as u32, |crc, seed| crc.update(seed, payload));
         let mut frame = [0_u8; 256];
         for (to, from) in frame.iter_mut().zip(head.iter().chain(payload)) {
             *to = *from;
