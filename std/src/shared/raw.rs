@@ -2,8 +2,8 @@
 //!
 //! Must never acknowledge anything itself: tickets do.
 
-use core::fmt;
 use alloc::sync::Arc;
+use core::fmt;
 
 use durability_core::walog::{
     EntryIds, Hooks, RawWalReader, RawWalWriter, StagedWriter, WalOptions,

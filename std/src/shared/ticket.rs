@@ -25,7 +25,8 @@ use super::group::{Outcome, Shared};
 /// **Awaiting** blocks no thread: the log's background thread commits for those who wait without one. Where that is
 /// [turned off](super::SharedOptions::background), a task is woken by the next commit that anybody else makes, so somebody must.
 #[must_use = "the entry is not durable yet"]
-pub struct Ticket<D: SharedDirectory = crate::storage::FsDirectory, H: Hooks + Send + 'static = ()> {
+pub struct Ticket<D: SharedDirectory = crate::storage::FsDirectory, H: Hooks + Send + 'static = ()>
+{
     log: Arc<Background<D, H>>,
     id: EntryId,
     /// Where the task that awaits it is kept.
@@ -64,7 +65,10 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> Ticket<D, H> {
     /// Calls `callback` once the entry is durable, or cannot become so: at once, or on the thread that commits, with no lock held.
     ///
     /// Callbacks of different entries may come in any order. They should be short: commits wait for them.
-    pub fn on_durable(self, callback: impl FnOnce(Result<Durable, Failure<D::Error>>) + Send + 'static) {
+    pub fn on_durable(
+        self,
+        callback: impl FnOnce(Result<Durable, Failure<D::Error>>) + Send + 'static,
+    ) {
         let mut state = self.shared().lock();
         if let Some(outcome) = state.outcome(Some(self.id)) {
             drop(state);
