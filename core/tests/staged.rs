@@ -258,7 +258,9 @@ fn a_rotation_makes_the_outgoing_segment_durable_and_the_next_frames_stand_in_th
     stage(&mut wal, b"outgoing");
     let mut rotation = wal.begin_rotation().unwrap();
     assert!(rotation.syncs());
-    // A record cannot be staged for a segment that does not exist yet, but for the one that goes out it is too late.
+    // For the segment that goes out it is too late, and the next does not exist yet.
+    assert_eq!(wal.stage(b"x").unwrap(), Staged::Full);
+    assert_eq!(stage_batch(&mut wal, &[b"x"]), Staged::Full);
     rotation.run(&dir).unwrap();
     assert_eq!(wal.end(rotation).unwrap().through(), Some(id(1)));
     assert_eq!(wal.writer().tail_segment(), 2);

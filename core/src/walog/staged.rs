@@ -56,6 +56,8 @@ pub struct StagedWriter<D: Directory, H: Hooks = ()> {
     running: bool,
     /// How large the buffer may become while a commit runs.
     staged_bytes_max: usize,
+    /// The commit that runs is the end of its segment: nothing more is staged for that, and the next one is not there yet.
+    sealing: bool,
     /// Entries up to this one were handed to the system.
     flushed: Option<EntryId>,
 }
@@ -68,7 +70,8 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     pub fn new(writer: RawWalWriter<D, H>) -> Result<Self, Error<D::Error>> {
         let staged_bytes_max = writer.settings.buffer_bytes;
         let (empty, flushed) = (Vec::new(), None);
-        let mut staged = Self { writer, empty, running: false, staged_bytes_max, flushed };
+        let (running, sealing) = (false, false);
+        let mut staged = Self { writer, empty, running, staged_bytes_max, sealing, flushed };
         if !staged.writer.tail.is_open() && !staged.writer.goes_on_in_place() {
             staged.writer.check_segments()?;
         }
@@ -199,6 +202,9 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     /// Whether the buffer takes that many bytes of frames.
     #[inline]
     fn room(&mut self, bytes: u64) -> Result<Staged<()>, Error<D::Error>> {
+        if self.sealing {
+            return Ok(Staged::Full);
+        }
         if !self.writer.has_room(bytes) && self.writer.is_full(bytes) {
             // A rotation waits for the commit that runs.
             return Ok(if self.running { Staged::Full } else { Staged::Rotate });
@@ -263,6 +269,7 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         } else {
             self.writer.highest = number;
             commit.next = Next::Create { number, name, room: self.writer.room() };
+            self.sealing = true;
         }
         Ok(commit)
     }
@@ -289,7 +296,7 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     /// [`Error::Poisoned`] if it failed, or was not run: so is the writer, from here on. After a rotation, what the directory reports.
     pub fn end(&mut self, commit: Commit<D>) -> Result<Durable, Error<D::Error>> {
         let Commit { file, name, bytes, sync, next, through, end, state, .. } = commit;
-        self.running = false;
+        (self.running, self.sealing) = (false, false);
         self.keep(bytes);
         if state != State::Done {
             self.writer.poisoned = true;

@@ -3,10 +3,8 @@
 //! Must never hold the lock across a write, a sync, a waker or a callback, nor release anybody before a sync that covers him has returned.
 
 use core::panic::AssertUnwindSafe;
-use core::time::Duration;
 use std::panic::{catch_unwind, resume_unwind};
 use std::sync::PoisonError;
-use std::time::Instant;
 
 use durability_core::walog::{Commit, Hooks, Staged, StagedWriter};
 use durability_core::{Durable, EntryId, Error};
@@ -15,7 +13,7 @@ use super::directory::SharedDirectory;
 use super::failure::Failure;
 use super::options::SharedOptions;
 use super::state::{Running, State};
-use super::sync::{Condvar, Mutex, MutexGuard};
+use super::sync::{Condvar, Instant, Mutex, MutexGuard, wait_timeout};
 
 /// What becomes of waiting.
 pub(super) type Outcome<E> = Result<Durable, Failure<E>>;
@@ -376,7 +374,8 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         loop {
             let left = patience.limit.saturating_sub(begun.elapsed());
             let timed_out;
-            (state, timed_out) = self.wait_for_company(state, patience.quiet.min(left));
+            let quiet = patience.quiet.min(left);
+            (state, timed_out) = wait_timeout(&self.company, &self.state, state, quiet);
             let now = state.present();
             if now >= patience.expected || left.is_zero() || (timed_out && now == present) {
                 state.company.waited(now.saturating_sub(first));
@@ -386,16 +385,6 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         }
         state.gathering = None;
         state
-    }
-
-    fn wait_for_company<'a>(
-        &'a self,
-        state: Locked<'a, D, H>,
-        quiet: Duration,
-    ) -> (Locked<'a, D, H>, bool) {
-        let waited = self.company.wait_timeout(state, quiet);
-        let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        (state, timeout.timed_out())
     }
 
     /// Lends the whole writer, once no commit runs. Nobody appends meanwhile, and no commit begins.

@@ -1,11 +1,15 @@
-//! Locks and threads: the system's, or those of a model checker under `--cfg durability_shuttle`.
+//! Locks, threads and time: the system's, or those of a model checker under `--cfg durability_shuttle`.
 //!
-//! Must never do anything of its own.
+//! Must never do anything of its own but stand in for what the checker lacks: a timeout may strike at any moment, and time passes as it likes.
+
+use core::time::Duration;
+use std::sync::PoisonError;
 
 #[cfg(not(durability_shuttle))]
 pub(super) use std::{
     sync::{Condvar, Mutex, MutexGuard},
     thread,
+    time::Instant,
 };
 
 #[cfg(durability_shuttle)]
@@ -13,3 +17,49 @@ pub(super) use shuttle::{
     sync::{Condvar, Mutex, MutexGuard},
     thread,
 };
+
+/// Waits until somebody notifies, or that long; tells whether it was that long.
+#[cfg(not(durability_shuttle))]
+pub(super) fn wait_timeout<'a, T>(
+    condition: &Condvar,
+    _mutex: &'a Mutex<T>,
+    locked: MutexGuard<'a, T>,
+    limit: Duration,
+) -> (MutexGuard<'a, T>, bool) {
+    let waited = condition.wait_timeout(locked, limit);
+    let (locked, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+    (locked, timeout.timed_out())
+}
+
+#[cfg(durability_shuttle)]
+pub(super) fn wait_timeout<'a, T>(
+    _condition: &Condvar,
+    mutex: &'a Mutex<T>,
+    locked: MutexGuard<'a, T>,
+    _limit: Duration,
+) -> (MutexGuard<'a, T>, bool) {
+    drop(locked);
+    thread::yield_now();
+    (mutex.lock().unwrap_or_else(PoisonError::into_inner), chance())
+}
+
+#[cfg(durability_shuttle)]
+fn chance() -> bool {
+    use shuttle::rand::Rng as _;
+    shuttle::rand::thread_rng().r#gen()
+}
+
+#[cfg(durability_shuttle)]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Instant;
+
+#[cfg(durability_shuttle)]
+impl Instant {
+    pub(super) const fn now() -> Self {
+        Self
+    }
+
+    pub(super) fn elapsed(self) -> Duration {
+        Duration::from_millis(u64::from(chance()))
+    }
+}
