@@ -7,6 +7,7 @@ mod chain;
 mod discover;
 mod encode;
 mod entry;
+mod follow;
 mod hooks;
 mod ids;
 mod name;
@@ -20,6 +21,7 @@ mod tail;
 mod typed;
 
 pub use entry::WalEntry;
+pub use follow::{Follower, RawFollower, Reach};
 pub use hooks::{Event, Hooks};
 pub use ids::{EntryIds, SegmentRange};
 pub use options::{FlushPolicy, WalOptions};
