@@ -27,6 +27,9 @@ pub(super) struct Live<R> {
     pub(super) proved: u64,
     /// How far the look ahead has come, and whether within a batch.
     pub(super) ahead: Option<(Cursor, bool)>,
+    /// A look ahead has come further than any before.
+    pub(super) came_on: bool,
+    furthest: u64,
     pub(super) trail: Trail,
     /// Whether entries are shown that nothing has proved durable yet.
     pub(super) shows_unproved: bool,
@@ -41,6 +44,8 @@ pub(super) struct Waiting {
     pub(super) at: Cursor,
     pub(super) bad: Bad,
     pub(super) probe: [u8; HEADER_BYTES],
+    /// Before it there are entries that lack nothing but the proof that they are durable.
+    pub(super) for_proof: bool,
 }
 
 /// What a look at the next frames has found.
@@ -81,6 +86,8 @@ where
             committed: 0,
             proved: first.offset,
             ahead: None,
+            came_on: false,
+            furthest: 0,
             trail: Trail::new(first),
             shows_unproved,
             waiting: None,
@@ -123,7 +130,7 @@ where
     /// Looks for the next entry; with `proof`, for one that is known to be durable.
     #[inline]
     pub(super) fn advance(&mut self, proof: bool) -> Result<Step, Error<R::Error>> {
-        if self.waiting.is_some() {
+        if self.waiting.is_some_and(|waiting| proof || !waiting.for_proof) {
             return Ok(Step::NotYet);
         }
         loop {
@@ -142,6 +149,10 @@ where
                 return Ok(Some(self.end(sealed)));
             }
         } else if proof && before.offset >= self.proved && !self.look_ahead(before, Goal::Proof)? {
+            return Ok(Some(Step::NotYet));
+        }
+        let batch_is_open = self.ahead.is_some() && before.offset >= self.committed;
+        if batch_is_open && !self.look_ahead(before, Goal::Batch)? {
             return Ok(Some(Step::NotYet));
         }
         let frame = match self.frames.next()? {
@@ -248,8 +259,11 @@ where
             }
             let (offset, flags) = match self.frames.next()? {
                 Next::Bad(bad) => {
+                    self.came_on |= here.offset > self.furthest;
+                    self.furthest = self.furthest.max(here.offset);
                     self.ahead = Some((here, within_batch));
-                    self.wait(bad);
+                    let whole = self.committed > start.offset;
+                    self.wait(bad, goal == Goal::Proof && whole);
                     return Ok(false);
                 }
                 Next::Frame(frame) => (frame.offset, frame.flags),
@@ -283,19 +297,19 @@ where
                 error => Err(error),
             };
         }
-        self.wait(bad);
+        self.wait(bad, false);
         self.frames.set_cursor(before);
         Ok(Step::NotYet)
     }
 
-    fn wait(&mut self, bad: Bad) {
+    fn wait(&mut self, bad: Bad, for_proof: bool) {
         let at = self.frames.cursor();
         let mut probe = [0; HEADER_BYTES];
         let held = self.frames.window().held(bad.offset);
         for (into, from) in probe.iter_mut().zip(held) {
             *into = *from;
         }
-        self.waiting = Some(Waiting { at, bad, probe });
+        self.waiting = Some(Waiting { at, bad, probe, for_proof });
     }
 
     /// A sealed segment must be what its successor says.

@@ -86,6 +86,8 @@ pub struct RawFollower<D: Directory> {
     here: Option<Live<D::Reader>>,
     /// The one that follows it, once it is sealed.
     successor: u32,
+    /// The segment that was looked for last, and its file.
+    looked_for: Option<(u32, NameBuf)>,
     /// Memory to read with while no segment is open.
     buffer: Vec<u8>,
     /// Calls that have found nothing since the last entry.
@@ -132,6 +134,7 @@ impl<D: Directory> RawFollower<D> {
             log_id: None,
             here: None,
             successor: 0,
+            looked_for: None,
             buffer: Vec::new(),
             idle: 0,
             doubting: false,

@@ -9,7 +9,7 @@ use crate::bytes::crc::Crc;
 use crate::bytes::header::{Decoded, FileHeader as _, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::error::{Context as _, Corruption, CorruptionKind, Error, Operation};
 use crate::file::window::read_at;
-use crate::storage::Directory;
+use crate::storage::{Directory, NameBuf};
 
 use super::super::chain::{Sealed, Segment};
 use super::super::discover::{Discovered, Purpose, discover, list};
@@ -32,6 +32,9 @@ impl<D: Directory> RawFollower<D> {
         {
             return self.seal(sealed, number, header.first_id);
         }
+        if self.here.as_mut().is_some_and(|here| mem::take(&mut here.came_on)) {
+            self.idle = 0;
+        }
         let doubled = self.idle >= PATIENCE && self.idle.is_power_of_two();
         let due = due || doubled || self.idle > 0 && self.idle.is_multiple_of(LIST_EVERY);
         if !due || mem::replace(&mut self.inspected, true) {
@@ -42,7 +45,7 @@ impl<D: Directory> RawFollower<D> {
         }
         let Some(here) = &mut self.here else { return Ok(true) };
         if !doubled {
-            return Ok(due);
+            return Ok(false);
         }
         if !here.recheck(false)? {
             return self.changed();
@@ -98,7 +101,7 @@ impl<D: Directory> RawFollower<D> {
     }
 
     /// Whether a later segment has been begun.
-    fn is_any_above(&self, number: u32) -> Result<bool, Error<D::Error>> {
+    fn is_any_above(&mut self, number: u32) -> Result<bool, Error<D::Error>> {
         for above in list(&self.dir, &self.settings)?.into_iter().rev() {
             if above <= number {
                 break;
@@ -289,13 +292,27 @@ impl<D: Directory> RawFollower<D> {
     }
 
     /// The header of a segment of this log; `None` if there is no such file, or no such header yet.
-    fn header(&self, number: u32) -> Result<Option<SegmentHeader>, Error<D::Error>> {
-        let name = self.segment_name(number)?;
-        let Some(mut file) = self.dir.open(name.as_name()).on(Operation::Open, &name)? else {
+    fn header(&mut self, number: u32) -> Result<Option<SegmentHeader>, Error<D::Error>> {
+        // The same one is looked for again and again.
+        let name = match self.looked_for.take().filter(|(known, _)| *known == number) {
+            Some((_, name)) => name,
+            None => self.segment_name(number)?,
+        };
+        let header = self.read_header(number, &name);
+        self.looked_for = Some((number, name));
+        header
+    }
+
+    fn read_header(
+        &self,
+        number: u32,
+        name: &NameBuf,
+    ) -> Result<Option<SegmentHeader>, Error<D::Error>> {
+        let Some(mut file) = self.dir.open(name.as_name()).on(Operation::Open, name)? else {
             return Ok(None);
         };
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
-        let count = read_at(&mut file, &name, 0, &mut bytes)?;
+        let count = read_at(&mut file, name, 0, &mut bytes)?;
         match SegmentHeader::decode(Crc::detect(), bytes.get(..count).unwrap_or_default()) {
             Decoded::Header(header) => {
                 let sane = header.first_id.checked_add(u64::from(u32::MAX)).is_some();
@@ -304,7 +321,7 @@ impl<D: Directory> RawFollower<D> {
             }
             Decoded::Blank | Decoded::Bad => Ok(None),
             Decoded::Newer(newer) => Err(Error::Newer {
-                file: name,
+                file: name.clone(),
                 version: newer.version,
                 form: newer.form,
                 features: newer.features,
