@@ -22,6 +22,7 @@
 //! | module | for |
 //! |---|---|
 //! | [`walog`] | [`WalWriter`](walog::WalWriter), [`WalReader`](walog::WalReader): typed entries (any serde type) or raw bytes, batches, rotation by size and age, flush policies, truncation of prefix and suffix, replay from any id, hooks |
+//! | [`follow`] | [`Subscription`](follow::Subscription): entries as they are written or become durable, waited for by a thread or a task, in this process or another; [`Pins`](follow::Pins), which keep pruning behind the readers |
 //! | [`checkpoint`] | streamed, checksummed, deterministic snapshot files, typed or raw |
 //! | [`publish`] | [`CheckpointPublisher`](publish::CheckpointPublisher): log durable, checkpoint durable, marker durable, and only then the covered segments go |
 //! | [`recover`] | [`recover_with_wal`](recover::recover_with_wal) for any checkpoint and entry type, stop at an id; [`RecoveryManager`](recover::RecoveryManager) for segment-based indexes |
@@ -53,6 +54,7 @@ extern crate alloc;
 
 #[macro_use]
 mod plant;
+pub mod follow;
 pub mod storage;
 
 // Every module of the core, present and future; `storage` above takes the place of the core's, which it contains.

@@ -189,6 +189,21 @@ impl<D: Directory> RawFollower<D> {
         self.look(Some(limit))
     }
 
+    /// Whether what was shown is still in the log: a look at all of it, for when it is known that entries were taken back.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub fn check(&mut self) -> Result<(), Error<D::Error>> {
+        self.found = false;
+        if let Some(fate) = &self.fate {
+            return Err(fate.error());
+        }
+        if self.here.is_some() {
+            self.relocate(false)?;
+        }
+        Ok(())
+    }
+
     /// The entry that was gone to last; `None` if the last call has found none.
     #[inline]
     pub fn entry(&self) -> Option<RawEntry<'_>> {

@@ -58,6 +58,11 @@ impl<E: DeserializeOwned, D: Directory> Follower<E, D> {
         &self.raw
     }
 
+    /// Without the type of its entries.
+    pub fn into_raw(self) -> RawFollower<D> {
+        self.raw
+    }
+
     /// The next entry; `None` if there is none yet.
     ///
     /// # Errors
