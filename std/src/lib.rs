@@ -29,7 +29,7 @@
 //! | [`recordlog`] | one append-only file of records |
 //! | [`storage`] | [`Directory`](storage::Directory), the port to whatever keeps bytes; [`FsDirectory`](storage::FsDirectory), [`MemoryDirectory`](storage::MemoryDirectory); atomic writes and renames |
 //!
-//! Everything but [`FsDirectory`](storage::FsDirectory) and what belongs to it comes from [`durability_core`], which needs no operating system.
+//! Everything but [`FsDirectory`](storage::FsDirectory) and [`follow`] comes from [`durability_core`], which needs no operating system.
 //!
 //! Three words for how safe an entry is: *appended* is buffered; *flushed* survives the end of the process; *synced* survives power loss, and is what
 //! [`Durable`] proves. After a failed write, flush or sync the writer is poisoned: opening the log again is the way on.

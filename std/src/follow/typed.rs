@@ -88,6 +88,7 @@ impl<E: DeserializeOwned, D: Directory> Subscription<E, D> {
     }
 
     /// The next item of the stream of entries. After an error the stream is over, unless it was an entry of another type.
+    #[expect(clippy::type_complexity, reason = "the form of a stream")]
     pub fn poll_next(
         &mut self,
         context: &mut Context<'_>,
