@@ -169,6 +169,17 @@ pub enum Error<E: StoreError> {
         /// The last entry of the log.
         last: Option<EntryId>,
     },
+    /// Entries that a follower has shown are not in the log any more: a truncation took them back, or a crash did before they were durable. Forget what
+    /// they did and follow again from `from`; entries that are still there are shown once more.
+    ///
+    /// A truncation is told in full: `from` may lie before the first entry that this follower has shown. Where the log does not tell any more how far back it goes (it was emptied, or pruned since), `from` is the first entry that the follower has shown.
+    #[error("entries from {from} on, shown through {through}, were taken back")]
+    TakenBack {
+        /// The first entry that may not be as it was shown.
+        from: EntryId,
+        /// The last entry that was shown.
+        through: EntryId,
+    },
     /// The checkpoint includes entries that the log does not have, so the two do not belong together.
     #[error("checkpoint {file} goes up to entry {checkpoint}, the log only up to {}", Last(*.last))]
     CheckpointAhead {

@@ -22,6 +22,7 @@
 //! | module | for |
 //! |---|---|
 //! | [`walog`] | [`WalWriter`](walog::WalWriter), [`WalReader`](walog::WalReader): typed entries (any serde type) or raw bytes, batches, rotation by size and age, flush policies, truncation of prefix and suffix, replay from any id, hooks |
+//! | [`follow`] | [`Subscription`](follow::Subscription): entries as they are written or become durable, waited for by a thread or a task, in this process or another; [`Pins`](follow::Pins), which keep pruning behind the readers |
 //! | [`checkpoint`] | streamed, checksummed, deterministic snapshot files, typed or raw |
 //! | [`publish`] | [`CheckpointPublisher`](publish::CheckpointPublisher): log durable, checkpoint durable, marker durable, and only then the covered segments go |
 //! | [`recover`] | [`recover_with_wal`](recover::recover_with_wal) for any checkpoint and entry type, stop at an id; [`RecoveryManager`](recover::RecoveryManager) for segment-based indexes |
@@ -29,7 +30,7 @@
 //! | [`shared`] | [`SharedWal`](shared::SharedWal): a log for many threads and tasks, with group commit |
 //! | [`storage`] | [`Directory`](storage::Directory), the port to whatever keeps bytes; [`FsDirectory`](storage::FsDirectory), [`MemoryDirectory`](storage::MemoryDirectory); atomic writes and renames |
 //!
-//! Everything but [`FsDirectory`](storage::FsDirectory) and what belongs to it comes from [`durability_core`], which needs no operating system.
+//! Everything but [`FsDirectory`](storage::FsDirectory), [`follow`] and [`shared`] comes from [`durability_core`], which needs no operating system.
 //!
 //! Three words for how safe an entry is: *appended* is buffered; *flushed* survives the end of the process; *synced* survives power loss, and is what
 //! [`Durable`] proves. After a failed write, flush or sync the writer is poisoned: opening the log again is the way on.
@@ -54,6 +55,7 @@ extern crate alloc;
 
 #[macro_use]
 mod plant;
+pub mod follow;
 pub mod shared;
 pub mod storage;
 

@@ -153,6 +153,16 @@ where
         Ok(matches!(self.next()?, Next::Bad(again) if again == bad))
     }
 
+    /// Forgets what was read, so that it is read anew.
+    pub(crate) fn forget(&mut self) {
+        self.window.forget();
+    }
+
+    /// The window, to ask for more than frames.
+    pub(crate) const fn window(&mut self) -> &mut Window<R> {
+        &mut self.window
+    }
+
     pub(crate) fn into_window(self) -> Window<R> {
         self.window
     }

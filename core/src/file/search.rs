@@ -34,10 +34,29 @@ where
         from: u64,
         position: u32,
     ) -> Result<Behind, Error<R::Error>> {
-        self.search(from, position, |_, _, header| {
-            let proof = header.flags.synced && !planted!(SyncedFlagIgnored);
-            Ok(proof || planted!(AnyLaterFrameProves))
-        })
+        self.search(from, position, |_, _, header| Ok(proves(header)))
+    }
+
+    /// Whether there is such proof at the first header from `from` on that may follow; no more than a block is read.
+    pub(crate) fn is_proof_near(
+        &mut self,
+        from: u64,
+        position: u32,
+    ) -> Result<bool, Error<R::Error>> {
+        let codec = self.codec();
+        let from = codec.align(from);
+        let bytes = self.at(from, HEADER_BYTES)?;
+        let alignment = codec.alignment() as usize;
+        let candidates = (0..bytes.len()).step_by(alignment.max(1));
+        let mut found = candidates.filter_map(|at| {
+            let header = bytes.get(at..)?.first_chunk::<HEADER_BYTES>()?;
+            let distance = at as u64;
+            match codec.decode(from.saturating_add(distance), header) {
+                Decoded::Frame(header) if may_follow(&header, position, distance) => Some(header),
+                _ => None,
+            }
+        });
+        Ok(found.any(|header| proves(&header)))
     }
 
     /// Visits every header from `from` on that verifies at its offset and may follow `position`, until the visitor says stop.
@@ -96,6 +115,11 @@ where
             offset = frame_end;
         }
     }
+}
+
+fn proves(header: &Header) -> bool {
+    let proof = header.flags.synced && !planted!(SyncedFlagIgnored);
+    proof || planted!(AnyLaterFrameProves)
 }
 
 /// Whether a header can be the one of a frame `distance` bytes behind the last that is known: an entry takes sixteen

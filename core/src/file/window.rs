@@ -22,6 +22,8 @@ pub(crate) struct Window<R> {
     trusted: u64,
     /// Kept when the window slides, if the buffer is large enough.
     pinned: Option<u64>,
+    /// How often something was read.
+    loads: u32,
 }
 
 impl<R> Window<R>
@@ -37,7 +39,17 @@ where
         block_bytes: usize,
     ) -> Result<Self, Error<R::Error>> {
         grow(&mut buffer, block_bytes)?;
-        Ok(Self { file, name, buffer, base: 0, filled: 0, block_bytes, trusted: 0, pinned: None })
+        Ok(Self {
+            file,
+            name,
+            buffer,
+            base: 0,
+            filled: 0,
+            block_bytes,
+            trusted: 0,
+            pinned: None,
+            loads: 0,
+        })
     }
 
     pub(crate) fn name(&self) -> &NameBuf {
@@ -49,6 +61,12 @@ where
         self.buffer
     }
 
+    /// Gives the memory away for another handle on the same file.
+    pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
+        self.forget();
+        core::mem::take(&mut self.buffer)
+    }
+
     /// The bound on the file's length.
     pub(crate) fn len(&mut self) -> Result<u64, Error<R::Error>> {
         self.file.len().on(Operation::Read, &self.name)
@@ -57,6 +75,22 @@ where
     /// Forgets what was read, so that it is read anew.
     pub(crate) fn forget(&mut self) {
         (self.filled, self.trusted) = (0, 0);
+    }
+
+    /// Changes whenever something is read.
+    #[inline]
+    pub(crate) const fn loads(&self) -> u32 {
+        self.loads
+    }
+
+    /// The bytes of the largest ordinary read.
+    pub(crate) const fn block_bytes(&self) -> usize {
+        self.block_bytes
+    }
+
+    /// Reads past what is held, which stays. Fewer bytes than asked for: the file ends.
+    pub(crate) fn peek(&mut self, at: u64, into: &mut [u8]) -> Result<usize, Error<R::Error>> {
+        read_at(&mut self.file, &self.name, at, into)
     }
 
     /// The bytes that are there from `offset` on, without reading: often fewer than the file has.
@@ -114,6 +148,7 @@ where
     #[cold]
     fn slide(&mut self, offset: u64, need: usize) -> Result<(), Error<R::Error>> {
         self.trusted = 0; // what is loaded anew may be other bytes
+        self.loads = self.loads.wrapping_add(1);
         let (offset, need) = self.with_pinned(offset, need);
         let kept = self.held(offset).len();
         let start = self.filled.saturating_sub(kept);
@@ -149,6 +184,29 @@ where
         };
         self.pinned.and_then(wider).unwrap_or((offset, need))
     }
+}
+
+/// Reads until `into` is full or the file ends, and tells how much it was.
+pub(crate) fn read_at<R>(
+    file: &mut R,
+    name: &NameBuf,
+    at: u64,
+    into: &mut [u8],
+) -> Result<usize, Error<R::Error>>
+where
+    R: ReadFile,
+    R::Error: StoreError,
+{
+    let mut filled = 0_usize;
+    while let Some(room) = into.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match file.read_at(at.saturating_add(filled as u64), room) {
+            Ok(0) => break,
+            Ok(count) => filled = filled.saturating_add(count),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error).on(Operation::Read, name),
+        }
+    }
+    Ok(filled)
 }
 
 /// Makes a buffer of `bytes` zeros, or says that there is no memory for it.

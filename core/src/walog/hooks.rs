@@ -34,6 +34,14 @@ pub trait Hooks {
         0
     }
 
+    /// From which entry on the log must be kept: it is about to be pruned so that it begins with entry `first`.
+    ///
+    /// An id below `first` holds pruning back so far that this entry stays. Whatever was answered is done at once, so that a reader that comes after the answer
+    /// can be told what will be there.
+    fn keep_from(&mut self, first: EntryId) -> EntryId {
+        first
+    }
+
     /// Something happened.
     fn on(&mut self, event: Event) {
         let _ = event;
@@ -46,6 +54,9 @@ impl<H: Hooks + ?Sized> Hooks for &mut H {
     fn now_ms(&self) -> u64 {
         (**self).now_ms()
     }
+    fn keep_from(&mut self, first: EntryId) -> EntryId {
+        (**self).keep_from(first)
+    }
     fn on(&mut self, event: Event) {
         (**self).on(event);
     }
@@ -54,6 +65,9 @@ impl<H: Hooks + ?Sized> Hooks for &mut H {
 impl<H: Hooks + ?Sized> Hooks for alloc::boxed::Box<H> {
     fn now_ms(&self) -> u64 {
         (**self).now_ms()
+    }
+    fn keep_from(&mut self, first: EntryId) -> EntryId {
+        (**self).keep_from(first)
     }
     fn on(&mut self, event: Event) {
         (**self).on(event);
@@ -87,6 +101,13 @@ pub enum Event {
     Rotated {
         /// The number of the new segment.
         segment: u32,
+    },
+    /// Pruning was asked to go on to entry `first`, and was [held back](Hooks::keep_from).
+    HeldBack {
+        /// The first entry that would have been left.
+        first: EntryId,
+        /// The first entry that is left.
+        kept_from: EntryId,
     },
     /// A segment's file is about to be deleted.
     Deleting {

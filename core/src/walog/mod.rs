@@ -8,6 +8,7 @@ mod commit;
 mod discover;
 mod encode;
 mod entry;
+mod follow;
 mod hooks;
 mod ids;
 mod name;
@@ -25,6 +26,7 @@ mod typed;
 
 pub use commit::Commit;
 pub use entry::WalEntry;
+pub use follow::{Follower, RawFollower, Reach};
 pub use hooks::{Event, Hooks};
 pub use ids::{EntryIds, SegmentRange};
 pub use options::{FlushPolicy, WalOptions};

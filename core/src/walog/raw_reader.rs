@@ -141,6 +141,11 @@ impl<D: Directory> RawWalReader<D> {
         SegmentRange::all(&self.chain, EntryId::FIRST).filter(SegmentRange::is_sealed)
     }
 
+    /// Follows the log from entry `from` on, instead of reading what there is of it now.
+    pub fn follow(self, from: EntryId, reach: super::Reach) -> super::RawFollower<D> {
+        super::RawFollower::beside(self.dir, self.settings, from, reach)
+    }
+
     /// All entries, oldest first.
     ///
     /// # Errors

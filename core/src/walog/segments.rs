@@ -286,9 +286,23 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         self.dir.sync_dir(self.settings.folder()).on(Operation::SyncDir, &lock)
     }
 
+    /// How many segments hold only entries before `before`. The tail is never one of them.
+    fn covered(&self, before: EntryId) -> usize {
+        let covered = self.chain.windows(2).take_while(|pair| {
+            let more = u64::from(planted!(PrunedTooFar));
+            pair.get(1).is_some_and(|successor| successor.first_id <= before.get() + more)
+        });
+        covered.count()
+    }
+
+    fn first_id_of(&self, index: usize) -> Option<EntryId> {
+        self.chain.get(index).and_then(|segment| EntryId::new(segment.first_id))
+    }
+
     /// Deletes the segments that hold only entries before `before`. The tail is never deleted.
     ///
-    /// What stays begins at or before `before`: segments go whole or not at all.
+    /// What stays begins at or before `before`: segments go whole or not at all. [`Hooks::keep_from`] may hold it back further, which
+    /// [`Event::HeldBack`] tells.
     ///
     /// **Durability.** A mark is durable before the first file goes, so after a crash the log begins where it did, or later, and has no
     /// hole. After `Ok` the deletions are durable, and everything appended before too.
@@ -298,11 +312,15 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     pub fn truncate_prefix(&mut self, before: EntryId) -> Result<(), Error<D::Error>> {
         self.check()?;
         self.check_id(before)?;
-        let covered = self.chain.windows(2).take_while(|pair| {
-            let more = u64::from(planted!(PrunedTooFar));
-            pair.get(1).is_some_and(|successor| successor.first_id <= before.get() + more)
-        });
-        let covered = covered.count();
+        let mut covered = self.covered(before);
+        if let Some(first) = self.first_id_of(covered).filter(|_| covered > 0) {
+            let kept = self.hooks.keep_from(first);
+            if kept < first {
+                covered = self.covered(kept);
+                let kept_from = self.first_id_of(covered).unwrap_or(first);
+                self.hooks.on(Event::HeldBack { first, kept_from });
+            }
+        }
         let Some(oldest) = self.chain.get(covered).map(|segment| segment.number) else {
             return Ok(());
         };

@@ -288,6 +288,11 @@ impl<E: DeserializeOwned, D: Directory> WalReader<E, D> {
         self.raw.first_entry_id()
     }
 
+    /// Follows the log from entry `from` on, instead of reading what there is of it now.
+    pub fn follow(self, from: EntryId, reach: super::Reach) -> super::Follower<E, D> {
+        super::Follower::from_raw(self.raw.follow(from, reach))
+    }
+
     /// The id of the last entry, found by reading the tail; `None` if there never was one.
     ///
     /// # Errors
@@ -366,7 +371,9 @@ impl<E: DeserializeOwned, D: Directory> WalReader<E, D> {
 }
 
 /// Decodes an entry's payload, all of it.
-fn decode<E: DeserializeOwned>(entry: &RawEntry<'_>) -> Result<E, Option<postcard::Error>> {
+pub(super) fn decode<E: DeserializeOwned>(
+    entry: &RawEntry<'_>,
+) -> Result<E, Option<postcard::Error>> {
     let (value, rest) = postcard::take_from_bytes(entry.payload).map_err(Some)?;
     if rest.is_empty() { Ok(value) } else { Err(None) }
 }

@@ -10,6 +10,7 @@
 mod atomic_write;
 mod common;
 mod files;
+mod follow;
 mod lock;
 mod wal;
 
