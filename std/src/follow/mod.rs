@@ -37,6 +37,7 @@ mod watermark;
 pub use pins::{Pin, PinnedHooks, Pins};
 pub use subscription::RawSubscription;
 pub use typed::Subscription;
+pub(crate) use watermark::Announcement;
 pub use watermark::{Mark, Watermark, WriterEnd};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

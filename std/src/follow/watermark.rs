@@ -49,6 +49,8 @@ struct State {
     threads: [usize; 2],
     tasks: BTreeMap<u64, (Reach, Waker)>,
     tasks_made: u64,
+    /// Which of several announcements is the latest, where they may overtake each other.
+    version: u64,
 }
 
 /// How far a log goes.
@@ -81,6 +83,28 @@ impl State {
         };
         Mark { through, end: self.end, lowered: self.lowered }
     }
+
+    /// Takes over how far the log goes, and tells whom that concerns.
+    fn advance(&mut self, written: Option<EntryId>, durable: Option<EntryId>) -> [bool; 2] {
+        let before = (self.written, self.durable);
+        self.durable = durable;
+        self.written = written.max(durable);
+        if self.written < before.0 || self.durable < before.1 {
+            self.lowered += 1;
+            return [true, true];
+        }
+        [self.written != before.0, self.durable != before.1]
+    }
+}
+
+/// How far a log goes, told by one of several who may overtake each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Announcement {
+    /// The later, the higher; from 1.
+    pub(crate) version: u64,
+    pub(crate) written: Option<EntryId>,
+    pub(crate) durable: Option<EntryId>,
+    pub(crate) end: Option<WriterEnd>,
 }
 
 const fn index(reach: Reach) -> usize {
@@ -100,16 +124,27 @@ impl Watermark {
     ///
     /// Readers may read up to them from here on, so what is written must have been handed to the system. What is durable is written too.
     pub fn advance(&self, written: Option<EntryId>, durable: Option<EntryId>) {
+        self.change(|state| state.advance(written, durable));
+    }
+
+    /// [`advance`](Self::advance), and [`end`](Self::end) if it has, unless a later version was announced before.
+    pub(crate) fn announce(&self, news: Announcement) {
+        let Announcement { version, written, durable, end } = news;
         self.change(|state| {
-            let before = (state.written, state.durable);
-            state.durable = durable;
-            state.written = written.max(durable);
-            if state.written < before.0 || state.durable < before.1 {
-                state.lowered += 1;
-                return [true, true];
+            if version <= state.version {
+                return [false, false];
             }
-            [state.written != before.0, state.durable != before.1]
+            state.version = version;
+            let before = (state.written, state.durable, state.end);
+            state.end = state.end.or(end);
+            let changed = state.advance(written, durable);
+            if state.end == before.2 { changed } else { [true, true] }
         });
+    }
+
+    /// Whether anybody but its owner has it.
+    pub(crate) fn is_watched(&self) -> bool {
+        Arc::strong_count(&self.shared) > 1
     }
 
     /// There will be no more entries. The first word on it counts.

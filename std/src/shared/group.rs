@@ -9,6 +9,8 @@ use std::sync::PoisonError;
 use durability_core::walog::{Commit, Hooks, Staged, StagedWriter};
 use durability_core::{Durable, EntryId, Error};
 
+use crate::follow::{Watermark, WriterEnd};
+
 use super::directory::SharedDirectory;
 use super::failure::Failure;
 use super::options::SharedOptions;
@@ -35,6 +37,8 @@ pub(super) struct Shared<D: SharedDirectory, H: Hooks> {
     company: Condvar,
     /// The background thread.
     pub(super) work: Condvar,
+    /// Followers.
+    watermark: Watermark,
 }
 
 /// What comes back from whoever had the whole writer.
@@ -66,6 +70,7 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
             room: Condvar::new(),
             company: Condvar::new(),
             work: Condvar::new(),
+            watermark: Watermark::new(),
         }
     }
 
@@ -156,6 +161,15 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
             self.work.notify_one();
         }
         Ok(None)
+    }
+
+    /// How far the log goes, for a follower to wait for more.
+    pub(super) fn watermark(&self) -> Watermark {
+        // First a clone: from then on, whoever ends a commit tells it.
+        let watermark = self.watermark.clone();
+        let news = self.lock().announcement();
+        watermark.announce(news);
+        watermark
     }
 
     /// Hands everything staged so far to the system.
@@ -326,11 +340,15 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         if state.has_work() {
             self.work.notify_one();
         }
-        if state.unattended.highest().is_none() {
+        let watched = self.watermark.is_watched();
+        if state.unattended.highest().is_none() && !watched {
             return state;
         }
-        let released = state.release();
+        let (released, news) = (state.release(), state.announcement());
         drop(state);
+        if watched {
+            self.watermark.announce(news);
+        }
         released.call();
         self.lock()
     }
@@ -439,5 +457,12 @@ impl<D: SharedDirectory, H: Hooks> Drop for Abandoned<'_, D, H> {
         let _failure = state.failed(Error::Closed);
         state.closed = true;
         drop(self.0.over(state));
+    }
+}
+
+impl<D: SharedDirectory, H: Hooks> Drop for Shared<D, H> {
+    fn drop(&mut self) {
+        // Whoever follows waits for nothing any more. The first word counts: a log that was closed is closed.
+        self.watermark.end(WriterEnd::Failed);
     }
 }

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use durability_core::walog::{
-    EntryIds, Hooks, RawWalReader, RawWalWriter, StagedWriter, WalOptions,
+    EntryIds, Hooks, RawFollower, RawWalReader, RawWalWriter, Reach, StagedWriter, WalOptions,
 };
 use durability_core::{Durable, EntryId, Error};
 
@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::group::{Returned, Shared};
 use super::options::SharedOptions;
 use super::ticket::Ticket;
+use crate::follow::RawSubscription;
 use crate::storage::FsDirectory;
 
 /// A log of raw records for many threads and tasks: a handle, cheap to clone. [`SharedWal`](super::SharedWal) is its typed form.
@@ -206,6 +207,23 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
     pub fn reader(&self) -> Result<RawWalReader<D>, Failure<D::Error>> {
         self.flush()?;
         Ok(RawWalReader::open(self.directory().clone(), self.options().clone())?)
+    }
+
+    /// Follows the log from entry `from` on: entries come as they are written, or as they become durable, and whoever asks waits for more. See
+    /// [`RawSubscription`], also for what pruning does to it; with [`Pins`](crate::follow::Pins) in the log's hooks it can hold pruning back.
+    ///
+    /// What is only staged is neither: [`flush`](Self::flush) and every commit hand it over.
+    ///
+    /// # Errors
+    /// As [`RawFollower::new`].
+    pub fn follow(
+        &self,
+        from: EntryId,
+        reach: Reach,
+    ) -> Result<RawSubscription<D>, Failure<D::Error>> {
+        let (dir, options) = (self.directory().clone(), self.options().clone());
+        let follower = RawFollower::new(dir, options, from, reach)?;
+        Ok(RawSubscription::signalled(follower, self.shared().watermark()))
     }
 
     /// Makes everything durable and closes the log, for all handles: whoever uses it afterwards gets [`Error::Closed`].

@@ -7,6 +7,8 @@ use core::time::Duration;
 use durability_core::walog::{Commit, Hooks, Preparation, StagedWriter};
 use durability_core::{Durable, EntryId, Error};
 
+use crate::follow::{Announcement, WriterEnd};
+
 use super::company::Company;
 use super::directory::SharedDirectory;
 use super::failure::Failure;
@@ -35,6 +37,8 @@ pub(super) struct State<D: SharedDirectory, H: Hooks> {
     pub(super) last: Option<EntryId>,
     /// Entries up to this one were handed to the system.
     pub(super) flushed: Option<EntryId>,
+    /// How often that has changed.
+    version: u64,
     failure: Option<Failure<D::Error>>,
     pub(super) closed: bool,
     /// Room that somebody wants who cannot make it himself, and why it could not be made.
@@ -81,6 +85,7 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
             durable: None,
             last: None,
             flushed: None,
+            version: 0,
             failure: None,
             closed: false,
             wanted: None,
@@ -214,6 +219,18 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
     /// The last entry that was appended, as far as is known while somebody has the whole writer.
     pub(super) fn last_entry_id(&self) -> Option<EntryId> {
         self.wal.as_ref().map_or(self.last, |wal| wal.writer().last_entry_id())
+    }
+
+    /// What followers are told.
+    pub(super) fn announcement(&mut self) -> Announcement {
+        self.version += 1;
+        let durable = self.durable_through();
+        let end = match (&self.failure, self.closed) {
+            (Some(_), _) => Some(WriterEnd::Failed),
+            (None, true) => Some(WriterEnd::Closed),
+            (None, false) => None,
+        };
+        Announcement { version: self.version, written: self.flushed, durable, end }
     }
 
     /// Whether the background thread should look.

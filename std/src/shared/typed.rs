@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use durability_core::walog::{Hooks, WalOptions, WalReader};
+use durability_core::walog::{Follower, Hooks, Reach, WalOptions, WalReader};
 use durability_core::{Durable, EntryId, Error};
 
 use super::directory::SharedDirectory;
@@ -17,6 +17,7 @@ use super::options::SharedOptions;
 use super::raw::RawSharedWal;
 use super::scratch::Encoded;
 use super::ticket::Ticket;
+use crate::follow::Subscription;
 use crate::storage::FsDirectory;
 
 /// A log of entries of type `E` for many threads and tasks: a handle, cheap to clone. See [`RawSharedWal`] for how it commits.
@@ -153,6 +154,36 @@ impl<E: DeserializeOwned, D: SharedDirectory, H: Hooks + Send + 'static> SharedW
     pub fn reader(&self) -> Result<WalReader<E, D>, Failure<D::Error>> {
         self.raw.flush()?;
         Ok(WalReader::open(self.raw.directory().clone(), self.raw.options().clone())?)
+    }
+
+    /// Follows the log from entry `from` on. See [`RawSharedWal::follow`].
+    ///
+    /// ```
+    /// use durability::EntryId;
+    /// use durability::shared::{SharedOptions, SharedWal};
+    /// use durability::storage::FsDirectory;
+    /// use durability::walog::{Reach, WalOptions};
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let path = scratch.path().join("data");
+    /// let wal = SharedWal::<u32>::open(FsDirectory::new(&path)?, WalOptions::new(), SharedOptions::new())?;
+    /// let mut follower = wal.follow(EntryId::FIRST, Reach::Durable)?;
+    /// let appended = wal.append_durable(&7)?;
+    /// assert_eq!(follower.next()?, Some((appended, 7)));
+    /// wal.close()?;
+    /// assert_eq!(follower.next()?, None, "the log is closed, and all was shown");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As there.
+    pub fn follow(
+        &self,
+        from: EntryId,
+        reach: Reach,
+    ) -> Result<Subscription<E, D>, Failure<D::Error>> {
+        let (dir, options) = (self.raw.directory().clone(), self.raw.options().clone());
+        let follower = Follower::new(dir, options, from, reach)?;
+        Ok(Subscription::signalled(follower, self.raw.shared().watermark()))
     }
 }
 
