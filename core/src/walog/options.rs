@@ -49,6 +49,7 @@ pub struct WalOptions {
     alignment: Option<u32>,
     preallocate: bool,
     mark_after_sync: bool,
+    scan_at_open: bool,
     flush_policy: FlushPolicy,
     first_id: EntryId,
     log_id: Option<u64>,
@@ -76,6 +77,7 @@ impl WalOptions {
             alignment: None,
             preallocate: false,
             mark_after_sync: false,
+            scan_at_open: false,
             flush_policy: FlushPolicy::Manual,
             first_id: EntryId::FIRST,
             log_id: None,
@@ -121,7 +123,8 @@ impl WalOptions {
         self
     }
 
-    /// The block in which segments are read: 256 KiB by default. From 256 bytes to 256 MiB.
+    /// The block in which segments are read: 256 KiB by default. From 256 bytes to 256 MiB. Where a batch is longer, reading takes up to 16 times
+    /// as much memory; one that is longer still is read twice.
     #[must_use]
     pub fn read_bytes(mut self, bytes: u32) -> Self {
         self.read_bytes = bytes;
@@ -171,6 +174,15 @@ impl WalOptions {
     #[must_use]
     pub fn mark_after_sync(mut self, mark: bool) -> Self {
         self.mark_after_sync = mark;
+        self
+    }
+
+    /// Whether opening for writing syncs and reads the whole last segment even if the log was closed, in place of its end alone. Off by
+    /// default: what a close frame vouches for was durable, and damage to it is found by the next replay. On, damage to the last segment is found
+    /// at once, and a log that was copied into place without being synced becomes durable.
+    #[must_use]
+    pub fn scan_at_open(mut self, scan: bool) -> Self {
+        self.scan_at_open = scan;
         self
     }
 
@@ -246,6 +258,7 @@ impl WalOptions {
             reopen: capabilities.reopen(),
             preallocate: self.preallocate,
             mark_after_sync: self.mark_after_sync,
+            scan_at_open: self.scan_at_open,
             flush_policy: self.flush_policy,
             first_id: self.first_id,
             log_id: self.log_id,
@@ -272,6 +285,7 @@ pub(crate) struct Settings {
     pub(crate) reopen: bool,
     pub(crate) preallocate: bool,
     pub(crate) mark_after_sync: bool,
+    pub(crate) scan_at_open: bool,
     pub(crate) flush_policy: FlushPolicy,
     pub(crate) first_id: EntryId,
     pub(crate) log_id: Option<u64>,
