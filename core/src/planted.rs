@@ -118,6 +118,10 @@ mod switch {
         OpenedFolderUnsynced,
         /// Recovery acts on bytes of the tail that only a cache may have.
         OpenedTailUnsynced,
+        /// What follows a close frame that may be in a cache only says that the frame is durable.
+        CloseFrameTakenForDurable,
+        /// Opening a closed log does not look at the prune mark in front of the close frame.
+        LastPruneMarkIgnored,
         /// Opening a log does not ask the tail's prune marks which segments are gone for good.
         PruneMarkIgnored,
         /// The log goes on in place over a torn tail, so that what is left of the tail stands behind the new entries.

@@ -169,25 +169,26 @@ fn replay_reads_every_byte_once_in_large_blocks() {
 }
 
 #[test]
-fn a_batch_that_the_block_can_hold_is_read_once() {
-    let (dir, counters) = counted();
-    let mut wal = RawWalWriter::new(dir.clone(), WalOptions::new()).unwrap();
-    for _ in 0..100 {
-        wal.append_batch(&vec![[7; 1000]; 100]).unwrap();
+fn a_batch_of_up_to_sixteen_blocks_is_read_once() {
+    for payload_bytes in [1000, 16 << 10, 40_000] {
+        let (dir, counters) = counted();
+        let mut wal = RawWalWriter::new(dir.clone(), WalOptions::new()).unwrap();
+        for _ in 0..5 {
+            wal.append_batch(&vec![vec![7; payload_bytes]; 100]).unwrap();
+        }
+        wal.close().unwrap();
+        let mut reader = RawWalReader::open(dir, WalOptions::new()).unwrap();
+        let replay = cost(&counters, || {
+            let mut entries = reader.entries(ReadMode::Strict).unwrap();
+            while entries.next().unwrap().is_some() {}
+        });
+        assert_eq!(replay.bytes_read, counters.counts().bytes_written - 72, "{payload_bytes}");
     }
-    wal.close().unwrap();
-    let mut reader = RawWalReader::open(dir, WalOptions::new()).unwrap();
-    let replay = cost(&counters, || {
-        let mut entries = reader.entries(ReadMode::Strict).unwrap();
-        while entries.next().unwrap().is_some() {}
-    });
-    assert_eq!(replay.bytes_read, counters.counts().bytes_written - 72);
 }
 
 #[test]
-fn opening_reads_the_headers_and_for_writing_the_last_segment() {
+fn opening_to_read_reads_the_headers() {
     let (dir, counters) = log_of_segments(100);
-    let tail = "wal/00000065.WAL";
     counters.start_trace();
     let read = cost(&counters, || RawWalReader::open(dir.clone(), segments()).unwrap());
     assert_eq!((read.of(Operation::List), read.of(Operation::Open)), (1, 101));
@@ -195,17 +196,87 @@ fn opening_reads_the_headers_and_for_writing_the_last_segment() {
     assert_eq!(read.syncs() + read.of(Operation::Write), 0);
     let trace = counters.take_trace();
     assert!(of(&trace, Operation::Read).all(|event| event.bytes == 72));
+}
 
+/// A close frame, and a prune frame in front of it.
+const CLOSE_BYTES: u64 = 20;
+const LAST_BYTES: u64 = 24 + CLOSE_BYTES;
+
+#[test]
+fn opening_a_closed_log_reads_the_headers_and_one_piece_of_the_last_segment() {
+    for sealed in [0, 100, 1000] {
+        let (dir, counters) = log_of_segments(sealed);
+        let headers = sealed as u64 + 1;
+        let mut wal = None;
+        let open = cost(&counters, || {
+            wal = Some(RawWalWriter::open(dir.clone(), segments()).unwrap());
+        });
+        let expected = [
+            (Operation::Lock, 1),
+            (Operation::List, 1),
+            (Operation::Open, headers),
+            (Operation::Length, 1),
+            (Operation::Read, headers + 1),
+        ];
+        only(&expected, &open);
+        assert_eq!(open.bytes_read, headers * 72 + LAST_BYTES);
+        let mut wal = wal.unwrap();
+        assert_eq!(wal.entry_count(), sealed as u64 * 10 + 2);
+        only(&[(Operation::Reopen, 1)], &cost(&counters, || wal.append(&[7; 100]).unwrap()));
+        let durable = cost(&counters, || wal.flush_and_sync().unwrap());
+        only(&[(Operation::Write, 1), (Operation::SyncData, 1)], &durable);
+        assert_eq!(durable.bytes_written, CLOSE_BYTES + 116, "the close frame goes with it");
+    }
+}
+
+#[test]
+fn opening_a_closed_log_costs_the_same_whatever_the_last_segment_holds() {
+    let open = |records: usize| {
+        let (dir, counters) = counted();
+        let mut wal = RawWalWriter::new(dir.clone(), WalOptions::new()).unwrap();
+        for _ in 0..records {
+            wal.append(&[7; 1000]).unwrap();
+        }
+        wal.close().unwrap();
+        cost(&counters, || drop(RawWalWriter::open(dir, WalOptions::new()).unwrap()))
+    };
+    assert_eq!(open(10), open(20_000));
+}
+
+#[test]
+fn opening_a_pruned_and_closed_log_reads_no_more() {
+    let (dir, counters) = log_of_segments(20);
+    let mut wal = RawWalWriter::open(dir.clone(), segments()).unwrap();
+    wal.truncate_prefix(wal.next_entry_id()).unwrap();
+    wal.append(&[7; 100]).unwrap();
+    let (first, next) = (wal.first_entry_id(), wal.next_entry_id());
+    wal.close().unwrap();
+    let open = cost(&counters, || {
+        let wal = RawWalWriter::open(dir, segments()).unwrap();
+        assert_eq!((wal.first_entry_id(), wal.next_entry_id()), (first, next));
+    });
+    assert_eq!((open.bytes_read, open.syncs()), (72 + LAST_BYTES, 0));
+}
+
+#[test]
+fn opening_after_a_kill_syncs_and_reads_the_last_segment_once() {
+    let (dir, counters) = log_of_segments(100);
+    let mut wal = RawWalWriter::open(dir.clone(), segments()).unwrap();
+    wal.append(&[7; 100]).unwrap();
+    drop(wal);
+    let tail = "wal/00000065.WAL";
     counters.start_trace();
-    let write = cost(&counters, || RawWalWriter::open(dir.clone(), segments()).unwrap());
+    let open = cost(&counters, || drop(RawWalWriter::open(dir.clone(), segments()).unwrap()));
     let trace = counters.take_trace();
-    assert_eq!(write.of(Operation::Open), 101 + 1, "the tail is opened again to be scanned");
-    assert_eq!(write.of(Operation::Write), 0);
-    assert_eq!((write.of(Operation::SyncFile), write.of(Operation::SyncDir)), (1, 1));
-    let large: Vec<&Event> = of(&trace, Operation::Read).filter(|event| event.bytes > 72).collect();
-    assert!(large.iter().all(|event| event.name == tail), "{large:?}");
-    let synced: Vec<&Event> = of(&trace, Operation::SyncFile).collect();
-    assert!(synced.iter().all(|event| event.name == tail), "{synced:?}");
+    assert_eq!((open.of(Operation::SyncFile), open.of(Operation::SyncDir)), (1, 1));
+    assert_eq!(open.of(Operation::Write), 0);
+    assert!(of(&trace, Operation::SyncFile).all(|event| event.name == tail));
+    let headers = 101 * 72;
+    let look_for_close = 72 + LAST_BYTES;
+    let frames = 3 * 116 + CLOSE_BYTES;
+    assert_eq!(open.bytes_read, headers + look_for_close + frames);
+    let large = of(&trace, Operation::Read).filter(|event| event.bytes > 72);
+    assert!(large.into_iter().all(|event| event.name == tail));
 }
 
 fn of(trace: &[Event], operation: Operation) -> impl Iterator<Item = &Event> {

@@ -110,7 +110,17 @@ fn look_ahead(frames: &mut Frames<Rotting>, count: u32) {
 #[test]
 fn a_look_ahead_that_the_buffer_can_hold_reads_every_byte_once() {
     let whole = FRAME_BYTES * COUNT as usize;
-    for (before, block_bytes) in [(0, whole), (0, whole + 100), (3, whole), (3, 5 * FRAME_BYTES)] {
+    // The last three are larger than a block.
+    let blocks = [
+        (0, whole),
+        (0, whole + 100),
+        (3, whole),
+        (3, 5 * FRAME_BYTES),
+        (3, 2 * FRAME_BYTES),
+        (0, FRAME_BYTES),
+        (0, whole / 16),
+    ];
+    for (before, block_bytes) in blocks {
         let mut scene = scene(block_bytes);
         positions(&mut scene.frames, before);
         look_ahead(&mut scene.frames, COUNT - before);
@@ -122,7 +132,8 @@ fn a_look_ahead_that_the_buffer_can_hold_reads_every_byte_once() {
 
 #[test]
 fn what_is_loaded_anew_is_verified_anew() {
-    let mut scene = scene(3 * FRAME_BYTES);
+    // Sixteen blocks are half of it.
+    let mut scene = scene(COUNT as usize * FRAME_BYTES / 32);
     look_ahead(&mut scene.frames, COUNT);
     scene.rotten_frames.set(COUNT as usize);
     match scene.frames.next().unwrap() {

@@ -1,6 +1,6 @@
 //! A window over a file: large sequential reads, frames judged in place.
 //!
-//! Must never hold more than its buffer, or the one record that is larger.
+//! Must never hold more than its buffer, the one record that is larger, or [`LOOK_AHEAD_BLOCKS`] blocks of a batch.
 
 use alloc::vec::Vec;
 
@@ -8,6 +8,9 @@ use embedded_io::{Error as _, ErrorKind};
 
 use crate::error::{Context as _, Error, Limit, Operation};
 use crate::storage::{NameBuf, ReadFile, StoreError};
+
+/// Blocks that a look ahead may fill, so that a batch need not be read twice.
+const LOOK_AHEAD_BLOCKS: usize = 16;
 
 /// A sliding view of a file.
 #[derive(Debug)]
@@ -18,9 +21,11 @@ pub(crate) struct Window<R> {
     base: u64,
     filled: usize,
     block_bytes: usize,
+    /// What the buffer is never cut below: a block, or what a look ahead took.
+    kept_bytes: usize,
     /// What is held below it was verified.
     trusted: u64,
-    /// Kept when the window slides, if the buffer is large enough.
+    /// Kept when the window slides, if the buffer is large enough or may grow.
     pinned: Option<u64>,
     /// How often something was read.
     loads: u32,
@@ -39,16 +44,19 @@ where
         block_bytes: usize,
     ) -> Result<Self, Error<R::Error>> {
         grow(&mut buffer, block_bytes)?;
+        let (base, filled, trusted, pinned, loads) = (0, 0, 0, None, 0);
+        let kept_bytes = block_bytes;
         Ok(Self {
             file,
             name,
             buffer,
-            base: 0,
-            filled: 0,
+            base,
+            filled,
             block_bytes,
-            trusted: 0,
-            pinned: None,
-            loads: 0,
+            kept_bytes,
+            trusted,
+            pinned,
+            loads,
         })
     }
 
@@ -157,17 +165,19 @@ where
         self.filled = kept;
         if self.buffer.len() < need {
             grow(&mut self.buffer, need)?;
-        } else if self.buffer.len() > self.block_bytes && need <= self.block_bytes && kept == 0 {
+        } else if self.buffer.len() > self.kept_bytes && need <= self.block_bytes && kept == 0 {
             // One huge record must not cost its memory for ever.
-            self.buffer.truncate(self.block_bytes);
+            self.buffer.truncate(self.kept_bytes);
             self.buffer.shrink_to_fit();
         }
+        // A block at a time, however large the buffer has become: what is judged next is then still near the CPU.
+        let end = need.max(self.filled.saturating_add(self.block_bytes)).min(self.buffer.len());
         while self.filled < need {
             let position = self.base.saturating_add(self.filled as u64);
-            let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
+            let room = self.buffer.get_mut(self.filled..end).unwrap_or_default();
             match self.file.read_at(position, room) {
                 Ok(0) => break,
-                Ok(count) => self.filled = self.filled.saturating_add(count).min(self.buffer.len()),
+                Ok(count) => self.filled = self.filled.saturating_add(count).min(end),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error).on(Operation::Read, &self.name),
             }
@@ -175,14 +185,34 @@ where
         Ok(())
     }
 
-    /// What to keep and to load so that what is pinned stays, if the buffer is large enough for both.
-    fn with_pinned(&self, offset: u64, need: usize) -> (u64, usize) {
-        let wider = |pinned: u64| {
-            let more = usize::try_from(offset.checked_sub(pinned)?).ok()?;
-            let need = need.checked_add(more)?;
-            (self.base <= pinned && need <= self.buffer.len()).then_some((pinned, need))
+    /// What to keep and to load so that what is pinned stays, if the buffer is large enough for both, or may become so.
+    fn with_pinned(&mut self, offset: u64, need: usize) -> (u64, usize) {
+        let Some(pinned) = self.pinned.filter(|&pinned| self.base <= pinned) else {
+            return (offset, need);
         };
-        self.pinned.and_then(wider).unwrap_or((offset, need))
+        let more = offset.checked_sub(pinned).and_then(|more| usize::try_from(more).ok());
+        let Some(wider) = more.and_then(|more| need.checked_add(more)) else {
+            return (offset, need);
+        };
+        if self.buffer.len() < wider && !self.grow_to_look_ahead(wider) {
+            return (offset, need);
+        }
+        (pinned, wider)
+    }
+
+    /// Makes the buffer larger for a look ahead, at least to `need`; false if it may not be that large, or there is no memory.
+    fn grow_to_look_ahead(&mut self, need: usize) -> bool {
+        let limit = self.block_bytes.saturating_mul(LOOK_AHEAD_BLOCKS);
+        if need > limit {
+            return false;
+        }
+        // By doubling, so that what is held is copied a few times at most.
+        let bytes = self.buffer.len().saturating_mul(2).clamp(need, limit);
+        let grown = grow::<R::Error>(&mut self.buffer, bytes).is_ok();
+        if grown {
+            self.kept_bytes = bytes;
+        }
+        grown
     }
 }
 

@@ -12,9 +12,10 @@ use crate::bytes::header::{
 use crate::error::{Context as _, Corruption, CorruptionKind, Error, Limit, Operation};
 use crate::file::frames::Frames;
 use crate::file::window::Window;
-use crate::storage::{Directory, NameBuf};
+use crate::storage::{Directory, NameBuf, ReadFile, StoreError};
 
 use super::chain::{self, Broken, Observed, Segment};
+use super::closed;
 use super::name::{EXTENSION, parse};
 use super::options::Settings;
 use super::segment::{self, Ending, Marks, SegmentReader};
@@ -29,8 +30,19 @@ pub(crate) struct Discovered {
     pub(crate) oldest: u32,
     /// From the oldest live segment to the tail; empty without any.
     pub(crate) chain: Vec<Segment>,
-    /// Where the tail ends, if it was scanned.
-    pub(crate) end: Option<(Ending, Marks)>,
+    /// The oldest live segment by the tail's header alone.
+    pub(crate) header_oldest: u32,
+    /// Where the tail ends, if that was looked for.
+    pub(crate) end: Option<End>,
+}
+
+/// The end of the tail.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End {
+    pub(crate) ending: Ending,
+    pub(crate) marks: Marks,
+    /// It lies in front of a close frame that may be in a cache only, and that is to be written again.
+    pub(crate) close_again: bool,
 }
 
 /// Whether to make sure that what is found is on the medium.
@@ -38,7 +50,7 @@ pub(crate) struct Discovered {
 pub(crate) enum Purpose {
     /// To read what there is.
     Read,
-    /// To go on from it: the tail and the names are synced *before* they are looked at, and the tail is scanned.
+    /// To go on from it: the tail and the names are synced *before* they are looked at, and the tail is scanned, unless it was closed.
     Write,
 }
 
@@ -79,6 +91,11 @@ pub(crate) fn discover<D: Directory>(
     purpose: Purpose,
     buffer: &mut Vec<u8>,
 ) -> Result<Discovered, Error<D::Error>> {
+    if purpose == Purpose::Write
+        && let Some(found) = closed::look(dir, settings)?
+    {
+        return Ok(found);
+    }
     loop {
         if let Some(found) = look(dir, settings, purpose, buffer)? {
             return Ok(found);
@@ -119,7 +136,8 @@ fn look<D: Directory>(
     for seen in observed.iter().filter(|seen| seen.number > tail) {
         check_unfinished(dir, settings, log_id, seen.number, buffer)?;
     }
-    let mut found = Discovered { observed, log_id, oldest: header.oldest, ..Discovered::default() };
+    let (oldest, header_oldest) = (header.oldest, header.oldest);
+    let mut found = Discovered { observed, log_id, oldest, header_oldest, ..Discovered::default() };
     if purpose == Purpose::Read {
         match chain::chain(&found.observed, found.oldest) {
             // The missing segments may have been pruned since the tail began: its prune frames tell.
@@ -133,18 +151,18 @@ fn look<D: Directory>(
     let only_tail = chain::chain(found.observed.as_slice(), tail);
     let only_tail = only_tail.map_err(|broken| damaged(settings, broken))?;
     if let Some(segment) = only_tail.last() {
-        let (ending, marks) = scan_tail(dir, settings, log_id, segment, buffer)?;
+        let end = scan_tail(dir, settings, log_id, segment, buffer)?;
         if !planted!(PruneMarkIgnored) {
-            found.oldest = found.oldest.max(marks.oldest);
+            found.oldest = found.oldest.max(end.marks.oldest);
         }
-        found.end = Some((ending, marks));
+        found.end = Some(end);
     }
     let chain = chain::chain(&found.observed, found.oldest);
     found.chain = chain.map_err(|broken| damaged(settings, broken))?;
     Ok(Some(found))
 }
 
-fn damaged<E: crate::storage::StoreError>(settings: &Settings, broken: Broken) -> Error<E> {
+fn damaged<E: StoreError>(settings: &Settings, broken: Broken) -> Error<E> {
     match settings.segment_name(broken.segment) {
         Ok(file) => Corruption { file, offset: 0, entry_id: None, kind: broken.kind }.into(),
         Err(error) => error,
@@ -156,13 +174,25 @@ fn header<D: Directory>(dir: &D, name: &NameBuf) -> Result<Option<SegmentHeader>
     let Some(file) = dir.open(name.as_name()).on(Operation::Open, name)? else {
         return Err(Error::Missing { file: name.clone() });
     };
-    let mut window = Window::new(file, name.clone(), Vec::new(), SEGMENT_HEADER_BYTES)?;
+    Ok(head(file, name.clone())?.0)
+}
+
+/// A segment's header, `None` if it does not verify, and a small window over its file.
+type Head<R> = (Option<SegmentHeader>, Window<R>);
+
+/// What a segment's file begins with.
+pub(super) fn head<R>(file: R, name: NameBuf) -> Result<Head<R>, Error<R::Error>>
+where
+    R: ReadFile,
+    R::Error: StoreError,
+{
+    let mut window = Window::new(file, name, Vec::new(), SEGMENT_HEADER_BYTES)?;
     let bytes = window.at(0, SEGMENT_HEADER_BYTES)?;
     match SegmentHeader::decode(Crc::detect(), bytes) {
-        Decoded::Header(header) => Ok(Some(header)),
-        Decoded::Blank | Decoded::Bad => Ok(None),
+        Decoded::Header(header) => Ok((Some(header), window)),
+        Decoded::Blank | Decoded::Bad => Ok((None, window)),
         Decoded::Newer(newer) => Err(Error::Newer {
-            file: name.clone(),
+            file: window.name().clone(),
             version: newer.version,
             form: newer.form,
             features: newer.features,
@@ -196,13 +226,13 @@ pub(crate) fn open_segment<D: Directory>(
 }
 
 /// Reads the tail to its end.
-fn scan_tail<D: Directory>(
+pub(super) fn scan_tail<D: Directory>(
     dir: &D,
     settings: &Settings,
     log_id: u64,
     segment: &Segment,
     buffer: &mut Vec<u8>,
-) -> Result<(Ending, Marks), Error<D::Error>> {
+) -> Result<End, Error<D::Error>> {
     let tail = Segment { sealed: None, ..*segment };
     let mut reader = open_segment(dir, settings, log_id, &tail, core::mem::take(buffer))?;
     while reader.advance()? {}
@@ -210,7 +240,7 @@ fn scan_tail<D: Directory>(
     let ending = reader.ending().unwrap_or(Ending { cursor, short: false, torn_bytes: 0 });
     let marks = reader.marks();
     *buffer = reader.into_buffer();
-    Ok((ending, marks))
+    Ok(End { ending, marks, close_again: false })
 }
 
 /// A segment behind the tail whose header does not verify: damage if a frame in it proves that it was synced.
@@ -270,6 +300,6 @@ fn headless<D: Directory>(
     Ok(Frames::new(window, codec, SEGMENT_HEADER_BYTES as u64, settings.record_bytes_max))
 }
 
-fn bad_header<E: crate::storage::StoreError>(file: NameBuf) -> Error<E> {
+fn bad_header<E: StoreError>(file: NameBuf) -> Error<E> {
     Corruption { file, offset: 0, entry_id: None, kind: CorruptionKind::FileHeader }.into()
 }

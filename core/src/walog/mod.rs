@@ -4,6 +4,7 @@
 //! where the last one ends. `FORMAT.md` has the bytes, `GUARANTEES.md` the promises.
 
 mod chain;
+mod closed;
 mod commit;
 mod discover;
 mod encode;

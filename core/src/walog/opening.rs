@@ -110,16 +110,16 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         // Now, and not with the first append: what an opened writer needs it has.
         grow(&mut buffer, self.settings.buffer_bytes)?;
         self.tail.keep_buffer(buffer);
-        let (Some(segment), Some((ending, marks))) = (found.chain.last().copied(), found.end)
-        else {
+        let (Some(segment), Some(end)) = (found.chain.last().copied(), found.end) else {
             let unfinished: Vec<u32> = found.observed.iter().map(|seen| seen.number).collect();
             return self.begin(&unfinished);
         };
         self.chain = found.chain;
+        let ending = end.ending;
         let next = segment.first_id.saturating_add(u64::from(ending.cursor.position));
         self.next_id = EntryId::new(next).unwrap_or(EntryId::FIRST);
         self.durable_through = EntryId::new(next.saturating_sub(1));
-        self.tail.adopt(&ending, marks.closed);
+        self.tail.adopt(&end, found.header_oldest);
         // Before anything is created: who tries again and again on a full disk must not leave one more file each time.
         let dead = found.observed.iter().map(|seen| seen.number);
         let dead: Vec<u32> = dead.filter(|&number| self.is_dead(number)).collect();

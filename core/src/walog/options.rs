@@ -54,6 +54,7 @@ pub struct WalOptions {
     recycle: bool,
     mark_after_sync: bool,
     commit_alignment: u32,
+    scan_at_open: bool,
     flush_policy: FlushPolicy,
     first_id: EntryId,
     log_id: Option<u64>,
@@ -83,6 +84,7 @@ impl WalOptions {
             recycle: false,
             mark_after_sync: false,
             commit_alignment: 1,
+            scan_at_open: false,
             flush_policy: FlushPolicy::Manual,
             first_id: EntryId::FIRST,
             log_id: None,
@@ -128,7 +130,8 @@ impl WalOptions {
         self
     }
 
-    /// The block in which segments are read: 256 KiB by default. From 256 bytes to 256 MiB.
+    /// The block in which segments are read: 256 KiB by default. From 256 bytes to 256 MiB. Where a batch is longer, reading takes up to 16 times
+    /// as much memory; one that is longer still is read twice.
     #[must_use]
     pub fn read_bytes(mut self, bytes: u32) -> Self {
         self.read_bytes = bytes;
@@ -210,6 +213,15 @@ impl WalOptions {
         self
     }
 
+    /// Whether opening for writing syncs and reads the whole last segment even if the log was closed, in place of its end alone. Off by
+    /// default: what a close frame vouches for was durable, and damage to it is found by the next replay. On, damage to the last segment is found
+    /// at once, and a log that was copied into place without being synced becomes durable.
+    #[must_use]
+    pub fn scan_at_open(mut self, scan: bool) -> Self {
+        self.scan_at_open = scan;
+        self
+    }
+
     /// When to flush without being asked; [`FlushPolicy::Manual`] by default.
     #[must_use]
     pub fn flush_policy(mut self, policy: FlushPolicy) -> Self {
@@ -287,6 +299,7 @@ impl WalOptions {
             recycle: self.recycle && self.preallocate && prepare && capabilities.rename(),
             mark_after_sync: self.mark_after_sync,
             commit_alignment: self.commit_alignment,
+            scan_at_open: self.scan_at_open,
             flush_policy: self.flush_policy,
             first_id: self.first_id,
             log_id: self.log_id,
@@ -317,6 +330,7 @@ pub(crate) struct Settings {
     pub(crate) recycle: bool,
     pub(crate) mark_after_sync: bool,
     pub(crate) commit_alignment: u32,
+    pub(crate) scan_at_open: bool,
     pub(crate) flush_policy: FlushPolicy,
     pub(crate) first_id: EntryId,
     pub(crate) log_id: Option<u64>,

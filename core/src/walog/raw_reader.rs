@@ -23,7 +23,8 @@ use super::segment::SegmentReader;
 /// been flushed. What it shows is written, not necessarily durable: what must survive a later power loss is what
 /// [`RawWalWriter::open`](super::RawWalWriter::open) found. A reader beside a writer that prunes may meet [`Error::Missing`]; open it again.
 ///
-/// **Limits.** Memory is one block ([`WalOptions::read_bytes`]), or the largest record if that is larger, and some 80 bytes for each segment.
+/// **Limits.** Memory is one block ([`WalOptions::read_bytes`]), or the largest record if that is larger, or up to 16
+/// blocks for a batch that is longer than one; and some 80 bytes for each segment.
 pub struct RawWalReader<D: Directory> {
     dir: D,
     settings: Settings,

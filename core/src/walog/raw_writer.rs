@@ -251,6 +251,11 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     pub fn close(mut self) -> Result<(), Error<D::Error>> {
         self.check()?;
         self.poisoned = true;
+        if self.tail.is_open() && !self.tail.closed() {
+            self.repeat_prune_mark()?;
+            // Of marks too, so that the close frame can say that all before it is durable: the next open relies on that.
+            self.tail.demand_sync_of_marks();
+        }
         if !planted!(CloseUnsynced) {
             self.sync_tail()?;
         }
@@ -424,8 +429,21 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let payload = bytes.get(..length).unwrap_or_default();
         let header = self.tail.sink()?.append(codec, flags, position, payload)?;
         self.tail.appended(&header);
-        if control == Control::Close {
-            self.tail.set_closed();
+        match control {
+            Control::Close => self.tail.set_closed(),
+            Control::Prune { .. } => self.tail.set_pruned(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Where the log begins later than the tail's header says, says so again where opening a closed log looks.
+    fn repeat_prune_mark(&mut self) -> Result<(), Error<D::Error>> {
+        let mark = Control::Prune { oldest: self.oldest };
+        let bytes = self.frame_bytes(mark.encode().1 as u64);
+        let needed = self.oldest > self.tail.header_oldest() && !self.tail.pruned();
+        if needed && self.fits_file(bytes) {
+            self.append_control(mark)?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::file::sink::Sink;
 use crate::storage::{AppendFile, NameBuf, StoreError};
 
-use super::segment::Ending;
+use super::discover::End;
 
 /// The tail segment.
 #[derive(Debug)]
@@ -29,6 +29,12 @@ pub(super) struct Tail<A> {
     needs_sync: bool,
     name_synced: bool,
     closed: bool,
+    /// The last frame is a prune mark.
+    pruned: bool,
+    /// In front of the next frame goes a close frame that is written again.
+    close_again: bool,
+    /// The oldest live segment, as the segment's header has it.
+    header_oldest: u32,
 }
 
 impl<A> Tail<A>
@@ -49,6 +55,9 @@ where
             needs_sync: false,
             name_synced: false,
             closed: false,
+            pruned: false,
+            close_again: false,
+            header_oldest: 0,
         }
     }
 
@@ -64,18 +73,21 @@ where
         }
     }
 
-    /// Takes over a segment that was scanned after it and its name were synced.
-    pub(super) fn adopt(&mut self, ending: &Ending, closed: bool) {
-        let cursor = ending.cursor;
+    /// Takes over a segment whose end was found, and all before it is durable, its name too.
+    pub(super) fn adopt(&mut self, end: &End, header_oldest: u32) {
+        let cursor = end.ending.cursor;
         self.sink = None;
-        self.short = ending.short;
+        self.short = end.ending.short;
+        self.close_again = end.close_again;
+        self.header_oldest = header_oldest;
         self.offset = cursor.offset;
         self.position = cursor.position;
         self.checksum = cursor.checksum;
         self.durable_end = Some(cursor.offset);
         self.needs_sync = false;
         self.name_synced = true;
-        self.closed = closed;
+        self.closed = end.marks.closed;
+        self.pruned = false;
     }
 
     /// The file of an adopted segment is open for appending.
@@ -86,8 +98,16 @@ where
     }
 
     /// A segment was created; its header is in the sink. Its name may be durable already.
-    pub(super) fn create(&mut self, codec: Codec, sink: Sink<A>, name_synced: bool) {
+    pub(super) fn create(
+        &mut self,
+        codec: Codec,
+        sink: Sink<A>,
+        name_synced: bool,
+        header_oldest: u32,
+    ) {
         self.attach(codec, sink);
+        self.header_oldest = header_oldest;
+        (self.close_again, self.pruned) = (false, false);
         self.position = 0;
         self.checksum = 0;
         self.durable_end = None;
@@ -159,6 +179,30 @@ where
         self.closed = true;
     }
 
+    /// Whether the end was found in front of a close frame that must be written again before anything follows.
+    pub(super) const fn close_again(&self) -> bool {
+        self.close_again
+    }
+
+    /// The close frame is in the sink again.
+    pub(super) const fn set_closed_again(&mut self) {
+        self.close_again = false;
+    }
+
+    /// The oldest live segment, as the segment's header has it.
+    pub(super) const fn header_oldest(&self) -> u32 {
+        self.header_oldest
+    }
+
+    /// Whether the last frame is a prune mark.
+    pub(super) const fn pruned(&self) -> bool {
+        self.pruned
+    }
+
+    pub(super) const fn set_pruned(&mut self) {
+        self.pruned = true;
+    }
+
     pub(super) const fn needs_sync(&self) -> bool {
         self.needs_sync
     }
@@ -222,7 +266,7 @@ where
         self.checksum = header.payload_checksum;
         // A control frame alone needs no sync: what it says is either synced by whoever relies on it, or a mere hint.
         self.needs_sync |= !header.flags.control;
-        self.closed = false;
+        (self.closed, self.pruned) = (false, false);
     }
 
     /// The tail is about to be sealed where it ends, so that marks count as well: the next sync must cover them.

@@ -189,10 +189,23 @@ fn opening_makes_the_names_and_the_tail_durable_before_it_reads_them() {
     assert_eq!(wal.last_entry_id(), Some(id(30)));
     let trace = counters.take_trace();
     let at = |wanted: Operation| trace.iter().position(|event| event.operation == wanted).unwrap();
-    let (names, file, list) =
-        (at(Operation::SyncDir), at(Operation::SyncFile), at(Operation::List));
-    assert!(names < list && file < at(Operation::Read), "{trace:#?}");
-    assert_eq!(trace[file].name, crate::common::segment(tail));
+    let (names, file) = (at(Operation::SyncDir), at(Operation::SyncFile));
+    let tail = crate::common::segment(tail);
+    assert_eq!(trace[file].name, tail);
+    // Before it, only a look whether the log was closed, which it was not: a list, and two small reads of the tail.
+    let (look, opening) = trace.split_at(names);
+    let looks: Vec<Operation> = look.iter().map(|event| event.operation).collect();
+    let small =
+        [Operation::Lock, Operation::List, Operation::Open, Operation::Read, Operation::Length];
+    assert!(looks.starts_with(&small) && looks[5..].len() <= 1, "{looks:?}");
+    assert!(look.iter().all(|event| event.bytes <= 72), "{look:#?}");
+    // Behind it, everything anew.
+    let at =
+        |wanted: Operation| opening.iter().position(|event| event.operation == wanted).unwrap();
+    let (list, file) = (at(Operation::List), at(Operation::SyncFile));
+    assert!(0 < list && list < file && file < at(Operation::Read), "{trace:#?}");
+    let reads = |event: &&Event| event.operation == Operation::Open && event.name == tail;
+    assert_eq!(opening.iter().filter(reads).count(), 2, "its header, and all of it");
     assert_eq!(counters.of(Operation::SyncFile), 1, "the tail only");
 }
 

@@ -36,6 +36,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program("interleavings", "tests", 8),
     program("recordlog_search", "core", 2),
     TRACED,
+    program("wal_closed", "core", 2),
     program("wal_on_backends", "tests", 2),
 ];
 

@@ -170,6 +170,8 @@ pub(crate) const ALL: &[Planted] = &[
     ),
     family(Bug::OpenedFolderUnsynced, &[4, 8], "wal"),
     family(Bug::OpenedTailUnsynced, &[4, 8], "wal"),
+    family(Bug::CloseFrameTakenForDurable, &[8], "wal"),
+    test(Bug::LastPruneMarkIgnored, &[3], "wal_closed", "pruned_segments_that_come_back_stay_gone"),
     family(Bug::PruneMarkIgnored, &[8], "wal"),
     family(Bug::TornTailWrittenOver, &[3, 8], "wal"),
     family(Bug::FirstRoomReserved, &[8], "wal-backends"),

@@ -1,0 +1,139 @@
+//! The end of a log that was closed: one look at the last bytes of the tail in place of reading all of it. FORMAT.md, "A log that was closed".
+//!
+//! Must never change anything, nor take the close frame itself for durable: only what stands before it is. Where anything is not as closing
+//! leaves it, this has no opinion, and the tail is read.
+
+use alloc::vec::Vec;
+
+use crate::bytes::control::Control;
+use crate::bytes::crc::Crc;
+use crate::bytes::frame::{Codec, Decoded, HEADER_BYTES, Header};
+use crate::bytes::header::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_salt};
+use crate::error::{Context as _, Error, Operation};
+use crate::file::frames::Cursor;
+use crate::file::window::Window;
+use crate::storage::{Directory, ReadFile, StoreError};
+
+use super::chain::{self, Observed};
+use super::discover::{Discovered, End, head, list};
+use super::options::Settings;
+use super::segment::{Ending, Marks};
+
+/// The longest payload of the two frames that closing leaves last.
+const PRUNE_BYTES: u64 = 8;
+
+/// What the last bytes of a closed segment say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct LastFrames {
+    /// In front of the close frame.
+    cursor: Cursor,
+    /// What the prune frame in front of it says, if there is one.
+    oldest: Option<u32>,
+}
+
+/// Looks at the headers of all segments and the end of the tail, and syncs nothing; `None` if that does not tell what there is of the log.
+///
+/// The *synced* flag of a close frame says that its writer's syncs, of the bytes before it and of the file's name, have returned; a cache
+/// shows such a frame only if it was written, so all before it is on the medium. It may itself be in a cache only, one that a failed sync left
+/// ahead of the medium even: so the log goes on from in front of it, and it is written again with what follows.
+pub(super) fn look<D: Directory>(
+    dir: &D,
+    settings: &Settings,
+) -> Result<Option<Discovered>, Error<D::Error>> {
+    if settings.scan_at_open || !settings.reopen {
+        return Ok(None);
+    }
+    let numbers = list(dir, settings)?;
+    let Some((&tail, others)) = numbers.split_last() else { return Ok(None) };
+    let name = settings.segment_name(tail)?;
+    let Some(file) = dir.open(name.as_name()).on(Operation::Open, &name)? else { return Ok(None) };
+    let (header, mut window) = head(file, name)?;
+    let Some(header) = header.filter(|header| header.common.alignment == settings.alignment) else {
+        return Ok(None);
+    };
+    let crc = Crc::detect();
+    let salt = segment_salt(crc, header.common.log_id, tail);
+    let codec = Codec::new(crc, salt, header.common.alignment);
+    let Some(last) = last_frames(&mut window, codec)? else { return Ok(None) };
+    drop(window);
+    let mut observed = Vec::new();
+    for &number in others {
+        let name = settings.segment_name(number)?;
+        let Some(file) = dir.open(name.as_name()).on(Operation::Open, &name)? else {
+            return Ok(None);
+        };
+        observed.push(Observed { number, header: head(file, name)?.0 });
+    }
+    observed.push(Observed { number: tail, header: Some(header) });
+    Ok(judge(observed, header, last))
+}
+
+/// Whether headers and end agree on a log.
+fn judge(observed: Vec<Observed>, header: SegmentHeader, last: LastFrames) -> Option<Discovered> {
+    let mut oldest = header.oldest;
+    if let Some(marked) = last.oldest.filter(|_| !planted!(LastPruneMarkIgnored)) {
+        oldest = oldest.max(marked);
+        // A mark found here may explain that segments are missing, and never make dead what is there: that takes reading the tail.
+        if observed.iter().any(|seen| seen.number < oldest) {
+            return None;
+        }
+    }
+    let chain = chain::chain(&observed, oldest).ok()?;
+    let ending = Ending { cursor: last.cursor, short: false, torn_bytes: 0 };
+    let marks = Marks { oldest: last.oldest.unwrap_or(0), closed: true };
+    Some(Discovered {
+        observed,
+        log_id: header.common.log_id,
+        oldest,
+        header_oldest: header.oldest,
+        chain,
+        end: Some(End { ending, marks, close_again: true }),
+    })
+}
+
+/// The last two frames of a file that ends with a *synced* close frame.
+fn last_frames<R>(
+    window: &mut Window<R>,
+    codec: Codec,
+) -> Result<Option<LastFrames>, Error<R::Error>>
+where
+    R: ReadFile,
+    R::Error: StoreError,
+{
+    let first_frame = codec.align(SEGMENT_HEADER_BYTES as u64);
+    let file_end = window.len()?;
+    let Some(close_at) = file_end.checked_sub(codec.frame_bytes(1)) else { return Ok(None) };
+    if close_at < first_frame || codec.align(close_at) != close_at {
+        return Ok(None);
+    }
+    let prune_at = close_at.saturating_sub(codec.frame_bytes(PRUNE_BYTES)).max(first_frame);
+    let need = usize::try_from(file_end.saturating_sub(prune_at)).unwrap_or(0);
+    let bytes = window.at(prune_at, need)?;
+    let before = usize::try_from(close_at.saturating_sub(prune_at)).unwrap_or(0);
+    let Some((before, close)) = bytes.split_at_checked(before) else { return Ok(None) };
+    let Some((header, Control::Close)) = control(codec, close_at, close) else { return Ok(None) };
+    // Entries take sixteen bytes at least.
+    let entries_max = close_at.saturating_sub(first_frame) / HEADER_BYTES as u64;
+    if !header.flags.synced || u64::from(header.position) > entries_max {
+        return Ok(None);
+    }
+    let oldest = match control(codec, prune_at, before) {
+        Some((mark, Control::Prune { oldest })) if mark.position == header.position => Some(oldest),
+        _ => None,
+    };
+    // The checksum of the frame before is not known, and not needed: the close frame is written again before anything refers to it.
+    let cursor = Cursor { offset: close_at, position: header.position, checksum: 0 };
+    Ok(Some(LastFrames { cursor, oldest }))
+}
+
+/// The control frame that `bytes` are, if they verify at `offset`.
+fn control(codec: Codec, offset: u64, bytes: &[u8]) -> Option<(Header, Control)> {
+    let (head, rest) = bytes.split_first_chunk::<HEADER_BYTES>()?;
+    let Decoded::Frame(header) = codec.decode(offset, head) else { return None };
+    let payload = rest.get(..usize::try_from(header.payload_bytes).ok()?)?;
+    let whole = codec.frame_bytes(header.payload_bytes.into()) == bytes.len() as u64;
+    if !(header.flags.control && whole && codec.verify(&header, payload)) {
+        return None;
+    }
+    Some((header, Control::decode(payload).ok()?))
+}
