@@ -488,3 +488,30 @@ fn typed_entries_are_followed_and_others_are_refused_one_by_one() {
     assert_eq!(follower.next_through(id(3)).unwrap(), Some((id(3), "three".to_owned())));
     assert_eq!(follower.next().unwrap(), None);
 }
+
+#[test]
+fn what_a_crash_replaced_far_back_is_told_before_anything_durable_is_shown() {
+    let dir = MemoryDirectory::new();
+    let mut wal = open(&dir, wide());
+    append(&mut wal, 5);
+    let _durable = wal.flush_and_sync().unwrap();
+    let end = dir.contents(Name::new("wal/00000001.WAL").unwrap()).unwrap().len();
+    append(&mut wal, 30);
+    wal.flush().unwrap();
+    let mut follower = follow(&dir, 1, Reach::Written);
+    assert_eq!(drain(&mut follower).unwrap(), expected(1..=35));
+    drop(wal);
+    overwrite(&dir, "wal/00000001.WAL", end, &[]);
+    let mut wal = open(&dir, wide());
+    assert_eq!(wal.next_entry_id(), 6);
+    // One entry is another one, as long; all behind it, the last among them, stand where they stood.
+    wal.append(&payload(6).to_ascii_uppercase()).unwrap();
+    append(&mut wal, 29);
+    wal.flush().unwrap();
+    assert_eq!(drain(&mut follower).unwrap(), [], "nothing new to be seen");
+    let _durable = wal.flush_and_sync().unwrap();
+    append(&mut wal, 1);
+    wal.flush().unwrap();
+    let (from, through) = taken_back(drain(&mut follower));
+    assert!(from <= 6 && through == 35, "{from} {through}");
+}

@@ -254,7 +254,7 @@ pub(crate) const ALL: &[Planted] = &[
     ),
     traced(Bug::FsFolderUnsynced, &[1, 8]),
     traced(Bug::FsParentUnsynced, &[1]),
-    traced(Bug::FsSyncFileMissing, &[4, 8]),
+    traced(Bug::FsSyncFileMissing, &[4, 8, 1]),
     test(
         Bug::FsCacheKept,
         &[4],
