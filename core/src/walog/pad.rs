@@ -45,8 +45,10 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
 
     /// Whether appending at the tail's end writes to no sector that holds an entry.
     pub(super) fn ends_with_a_unit(&self) -> bool {
-        let close =
-            if self.tail.closed() { self.frame_bytes(Control::Close.encode().1 as u64) } else { 0 };
+        // Where the log goes on in front of the close frame, it is not counted yet.
+        let behind_close = self.tail.closed() && !self.tail.close_again();
+        let close_bytes = self.frame_bytes(Control::Close.encode().1 as u64);
+        let close = if behind_close { close_bytes } else { 0 };
         self.past_unit(self.tail.offset().saturating_sub(close)) == 0
     }
 
