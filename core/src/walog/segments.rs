@@ -77,6 +77,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             return self.begin_segment(self.next_id, self.oldest);
         };
         if !self.goes_on_in_place() {
+            self.find_end_again(&segment)?;
             return self.begin_segment(self.next_id, self.oldest);
         }
         let name = self.settings.segment_name(segment.number)?;
