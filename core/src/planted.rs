@@ -78,6 +78,14 @@ mod switch {
         CommitUnsynced,
         /// What was staged says that all before it is durable, whether or not.
         StagedFlagEarly,
+        /// What still fits a segment is staged for it while its last commit runs.
+        StagedIntoSealed,
+        /// A ticket resolves when its commit begins.
+        TicketEarly,
+        /// Whoever waits for the next commit is released by the one that runs.
+        NextReleased,
+        /// A commit that failed releases those who wait as if it had not.
+        FailedCommitReleased,
         /// A frame verifies at every offset of its file.
         SaltWithoutOffset,
         /// A frame verifies in every segment of its log, recycled ones too.

@@ -202,7 +202,7 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     /// Whether the buffer takes that many bytes of frames.
     #[inline]
     fn room(&mut self, bytes: u64) -> Result<Staged<()>, Error<D::Error>> {
-        if self.sealing {
+        if self.sealing && !planted!(StagedIntoSealed) {
             return Ok(Staged::Full);
         }
         if !self.writer.has_room(bytes) && self.writer.is_full(bytes) {

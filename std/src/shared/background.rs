@@ -90,7 +90,8 @@ fn work<D: SharedDirectory, H: Hooks>(shared: &Shared<D, H>) {
         if state.stopping {
             return;
         }
-        if ready.is_some() && state.wal.is_none() {
+        // Once the log is closed, the writer does not come back.
+        if ready.is_some() && state.wal.is_none() && !state.is_over() {
             state = shared.wait_for_room(state);
         } else if let (Some(prepared), Some(wal)) = (ready.take(), &mut state.wal) {
             wal.install(prepared);

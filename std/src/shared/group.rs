@@ -250,6 +250,11 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
             let waited = self.group(group).wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
             state.leave(group);
+            if planted!(NextReleased)
+                && let Some(durable) = state.durable
+            {
+                return Ok(durable);
+            }
         }
     }
 

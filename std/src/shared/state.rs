@@ -127,7 +127,13 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
         {
             return Some(Ok(durable));
         }
+        if planted!(TicketEarly) && self.running.is_some_and(|running| id <= running.through) {
+            return self.durable.map(Ok);
+        }
         if let Err(failure) = self.check() {
+            if planted!(FailedCommitReleased) {
+                return self.durable.map(Ok);
+            }
             return Some(Err(failure));
         }
         let writer = self.wal.as_ref()?.writer();

@@ -9,7 +9,7 @@ use crate::simulated::Statistics;
 use super::case::Broken;
 use super::size::Size;
 use super::stage::{Cases, Stage};
-use super::{checkpoints, fleet, index, publish, recordlog, replace, wal};
+use super::{checkpoints, fleet, index, publish, recordlog, replace, staged, wal};
 
 /// Workloads that prove the same thing in many ways.
 #[derive(Clone, Copy)]
@@ -79,7 +79,7 @@ pub fn family(name: &str) -> Option<&'static Family> {
     FAMILIES.iter().find(|family| family.name == name)
 }
 
-static FAMILIES: [Family; 13] = [
+static FAMILIES: [Family; 15] = [
     Family { name: "wal", tier: 4, about: "the log, every short script", stages: wal::crashes },
     Family {
         name: "wal-options",
@@ -104,6 +104,18 @@ static FAMILIES: [Family; 13] = [
         tier: 5,
         about: "the log on a disk that is full from some byte on, then a crash, then room again",
         stages: wal::full,
+    },
+    Family {
+        name: "staged",
+        tier: 4,
+        about: "commits that run apart from the writer, every interleaving with staging",
+        stages: staged::crashes,
+    },
+    Family {
+        name: "staged-faults",
+        tier: 5,
+        about: "commits that run apart from the writer, a fault and a crash",
+        stages: staged::faults,
     },
     Family {
         name: "recordlog",

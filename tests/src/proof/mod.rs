@@ -20,6 +20,7 @@ pub mod replace;
 mod scripts;
 mod size;
 mod stage;
+pub mod staged;
 pub mod wal;
 
 pub use case::{Broken, Case, Group};

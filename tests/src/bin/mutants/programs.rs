@@ -35,6 +35,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program("host", "std", 2),
     program("interleavings", "tests", 8),
     program("recordlog_search", "core", 2),
+    program("shared", "tests", 8),
     TRACED,
     program("wal_closed", "core", 2),
     program("wal_on_backends", "tests", 2),

@@ -107,6 +107,10 @@ const fn interleaved(bug: Bug, laws: &'static [u8], test: &'static str) -> Plant
     Planted { bug, laws, finder, harmless: None }
 }
 
+const fn shared(bug: Bug, laws: &'static [u8], test: &'static str) -> Planted {
+    Planted { bug, laws, finder: Finder::Test { tier: 8, program: "shared", test }, harmless: None }
+}
+
 const fn traced(bug: Bug, laws: &'static [u8]) -> Planted {
     Planted { bug, laws, finder: Finder::Traced, harmless: None }
 }
@@ -120,6 +124,16 @@ const CHECKPOINT: &str = "files::every_damage_to_a_checkpoint_is_detected_or_har
 
 /// All of them.
 pub(crate) const ALL: &[Planted] = &[
+    family(Bug::CommitUnsynced, &[1], "staged"),
+    family(Bug::StagedFlagEarly, &[8], "staged"),
+    family(Bug::StagedIntoSealed, &[1, 8], "staged"),
+    shared(Bug::TicketEarly, &[1], "a_ticket_does_not_resolve_while_its_sync_runs"),
+    shared(Bug::NextReleased, &[1], "a_commit_releases_its_own_and_nobody_else"),
+    shared(
+        Bug::FailedCommitReleased,
+        &[10],
+        "a_sync_that_fails_fails_all_that_it_covered_and_everything_after",
+    ),
     test(
         Bug::SaltWithoutOffset,
         &[3],
