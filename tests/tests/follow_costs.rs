@@ -120,7 +120,7 @@ fn memory_does_not_grow_with_the_log_and_every_byte_is_read_about_once() {
     let counters = dir.counters();
     let options = WalOptions::new().segment_bytes(1 << 20);
     let mut wal = RawWalWriter::open(dir.clone(), options.clone()).unwrap();
-    let count = 48 << 10;
+    let count = 48_u64 << 10;
     for _ in 0..count {
         wal.append(&[7; 1_000]).unwrap();
     }
@@ -138,7 +138,7 @@ fn memory_does_not_grow_with_the_log_and_every_byte_is_read_about_once() {
         assert_eq!(shown, count);
         assert!(cost.bytes_peak < 600 << 10, "{cost:?}");
         let read = counters.counts().since(&before).bytes_read;
-        let written = 1_016 * count as u64;
+        let written = 1_016 * count;
         assert!(read < written + written / 10, "{read} of {written}");
     }
 }
