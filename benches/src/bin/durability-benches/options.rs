@@ -5,10 +5,6 @@ use durability_benches::{Failure, RECORD_BYTES};
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// All that needs no other program.
-    All,
-    /// Times beside the baseline's.
-    Time,
     /// Operations on the directory, and allocations.
     Counts,
     /// Memory of replay and resume.
@@ -27,10 +23,8 @@ pub(crate) enum Command {
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) command: Command,
-    /// How often each side has its turn.
+    /// How often each length has its turn.
     pub(crate) rounds: usize,
-    /// Payload bytes of a round, in MiB.
-    pub(crate) mib: usize,
     /// Only the workloads whose names contain it.
     pub(crate) only: String,
     /// The sizes of records.
@@ -42,9 +36,8 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn from_args(mut args: impl Iterator<Item = String>) -> Result<Self, Failure> {
         let mut options = Self {
-            command: Command::All,
+            command: Command::Counts,
             rounds: 15,
-            mib: 64,
             only: String::new(),
             record_bytes: RECORD_BYTES.to_vec(),
             rest: Vec::new(),
@@ -52,7 +45,6 @@ impl Options {
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
             match arg.as_str() {
-                "time" => options.command = Command::Time,
                 "instructions" => options.command = Command::Instructions,
                 "counts" => options.command = Command::Counts,
                 "memory" => options.command = Command::Memory,
@@ -63,7 +55,6 @@ impl Options {
                     options.rest = args.by_ref().collect();
                 }
                 "--rounds" => options.rounds = value()?.parse()?,
-                "--mib" => options.mib = value()?.parse()?,
                 "--bytes" => options.record_bytes = vec![value()?.parse()?],
                 "--only" => options.only = value()?,
                 _ => return Err(format!("what is {arg}?").into()),
