@@ -154,7 +154,7 @@ mod tests {
         let args = ["run", "--smoke", "--only", "W2", "--markdown", &path].map(str::to_owned);
         main(&args, &[]).unwrap();
         let filled = std::fs::read_to_string(path).unwrap();
-        assert!(filled.contains("| 64 B | ours |"), "{filled}");
-        assert!(filled.contains("| 64 B | B3 |"), "{filled}");
+        assert!(filled.contains("| 256 B | ours |"), "{filled}");
+        assert!(filled.contains("| 256 B | B3 |"), "{filled}");
     }
 }

@@ -102,8 +102,8 @@ impl Options {
     pub(super) fn sizes(&self) -> Sizes {
         if self.smoke {
             return Sizes {
-                records: vec![64, 16 << 10],
-                threads: vec![1, 4],
+                records: vec![256, 16 << 10],
+                threads: vec![1, 8],
                 append_bytes: 1 << 20,
                 commits: 24,
                 slow_commits: 4,
