@@ -4,7 +4,7 @@ use super::finding::{Case, Part};
 use super::rounds::{Side, rounds};
 use super::sample::Sample;
 use super::session::Session;
-use crate::{Counts, Failure, Ours, Plain, Records, Scratch, Setup, Time, Workload};
+use crate::{Failure, Ours, Plain, Records, Scratch, Setup, Time, Workload};
 
 /// Makes both tables.
 pub(super) fn checkpoints(session: &mut Session<'_>) -> Result<(), Failure> {
@@ -43,13 +43,7 @@ fn compare(
         let setup = Setup { folder, ..setup };
         let time: Time =
             if ours { Ours.run(workload, &setup)? } else { Plain.run(workload, &setup)? };
-        Ok(Sample {
-            time,
-            times: count as u64,
-            counts: Counts::default(),
-            latencies: Vec::new(),
-            peak_kib: None,
-        })
+        Ok(Sample::timed(time, count as u64))
     };
     let mut sides = [
         Side { name: "ours".into(), required: true, turn: Box::new(|| turn(true)) },

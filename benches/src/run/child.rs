@@ -68,13 +68,9 @@ impl Errand {
         let [wall, cpu, times, writes, bytes, syncs, peak_kib] = numbers[..] else {
             return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned().into());
         };
-        Ok(Sample {
-            time: Time { wall: Duration::from_nanos(wall), cpu: Duration::from_nanos(cpu) },
-            times,
-            counts: Counts { writes, bytes, syncs },
-            latencies: Vec::new(),
-            peak_kib: Some(peak_kib),
-        })
+        let time = Time { wall: Duration::from_nanos(wall), cpu: Duration::from_nanos(cpu) };
+        let counts = Counts { writes, bytes, syncs };
+        Ok(Sample { counts, peak_kib: Some(peak_kib), ..Sample::timed(time, times) })
     }
 
     fn from_args(args: &[String]) -> Result<Self, Failure> {
@@ -138,13 +134,7 @@ fn perform(contender: &dyn Contender, errand: &Errand) -> Result<Sample, Failure
     let sample = match errand.operation {
         Operation::Fill => {
             contender.fill(&plan, errand.ending)?;
-            Sample {
-                time: Time { wall: Duration::ZERO, cpu: Duration::ZERO },
-                times: 1,
-                counts: Counts::default(),
-                latencies: Vec::new(),
-                peak_kib: None,
-            }
+            Sample::timed(Time { wall: Duration::ZERO, cpu: Duration::ZERO }, 1)
         }
         Operation::Reopen => contender.reopen(&plan, errand.ending, &mut || peak.set(more()))?,
         Operation::Replay => {

@@ -8,6 +8,7 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 use std::{fmt, mem, thread};
 
+use super::device::Flushes;
 use super::sample::Sample;
 use crate::{Committer, Failure, Kind, Log, Plan, Stopwatch, Time};
 
@@ -85,13 +86,8 @@ impl<L: Log> Contender for Driver<L> {
         }
         log.flush()?;
         let time = watch.stop();
-        Ok(Sample {
-            time,
-            times: plan.count as u64,
-            counts: plan.meter.tally.counts().since(before),
-            latencies: Vec::new(),
-            peak_kib: None,
-        })
+        let counts = plan.meter.tally.counts().since(before);
+        Ok(Sample { counts, ..Sample::timed(time, plan.count as u64) })
     }
 
     fn commit(&self, plan: &Plan<'_>, batch: usize) -> Result<Sample, Failure> {
@@ -103,6 +99,7 @@ impl<L: Log> Contender for Driver<L> {
         let times = records.len() / batch;
         let mut latencies = Vec::with_capacity(times);
         let before = plan.meter.tally.counts();
+        let flushes = Flushes::of(plan.folder);
         let watch = Stopwatch::start();
         for batch in records.chunks_exact(batch) {
             let started = Instant::now();
@@ -115,7 +112,8 @@ impl<L: Log> Contender for Driver<L> {
         }
         let time = watch.stop();
         let counts = plan.meter.tally.counts().since(before);
-        Ok(Sample { time, times: times as u64, counts, latencies, peak_kib: None })
+        let device_flushes = flushes.since(plan.folder);
+        Ok(Sample { counts, latencies, device_flushes, ..Sample::timed(time, times as u64) })
     }
 
     fn share(&self, plan: &Plan<'_>, threads: usize) -> Result<Sample, Failure> {
@@ -125,14 +123,13 @@ impl<L: Log> Contender for Driver<L> {
         let committer = log.share();
         let each = (plan.count - 1) / threads;
         let before = plan.meter.tally.counts();
+        let flushes = Flushes::of(plan.folder);
         let (wall, latencies) = in_threads(&committer, plan, threads, each)?;
-        Ok(Sample {
-            time: Time { wall, cpu: Duration::ZERO },
-            times: latencies.len() as u64,
-            counts: plan.meter.tally.counts().since(before),
-            latencies,
-            peak_kib: None,
-        })
+        let device_flushes = flushes.since(plan.folder);
+        let counts = plan.meter.tally.counts().since(before);
+        let times = latencies.len() as u64;
+        let time = Time { wall, cpu: Duration::ZERO };
+        Ok(Sample { counts, latencies, device_flushes, ..Sample::timed(time, times) })
     }
 
     fn fill(&self, plan: &Plan<'_>, ending: Ending) -> Result<(), Failure> {
@@ -151,7 +148,7 @@ impl<L: Log> Contender for Driver<L> {
             return Err(format!("expected {} records, found {found}", plan.count).into());
         }
         let counts = plan.meter.tally.counts();
-        Ok(Sample { time, times: found, counts, latencies: Vec::new(), peak_kib: None })
+        Ok(Sample { counts, ..Sample::timed(time, found) })
     }
 
     fn reopen(
@@ -169,7 +166,7 @@ impl<L: Log> Contender for Driver<L> {
         opened();
         append_all(&mut log, plan)?;
         end(log, ending)?;
-        Ok(Sample { time, times: 1, counts, latencies: Vec::new(), peak_kib: None })
+        Ok(Sample { counts, ..Sample::timed(time, 1) })
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) struct Finding {
     pub counts: Option<PerCommit>,
     /// Latencies, where they were asked.
     pub latencies: Option<Percentiles>,
+    /// Flushes of the device for each commit, where the system counts them.
+    pub(super) device_flushes: Option<f64>,
     /// The most memory, in KiB, where that was measured.
     pub peak_kib: Option<u64>,
 }
@@ -110,6 +112,7 @@ impl Finding {
                 cpu_rate: (other && worked).then(|| side.cpu_rate_over(baseline)),
                 counts: PerCommit::of(side),
                 latencies: Percentiles::of(latencies.collect()),
+                device_flushes: flushes_each(side),
                 peak_kib: side.samples.iter().filter_map(|sample| sample.peak_kib).max(),
             }
         })
@@ -120,6 +123,13 @@ impl Finding {
     pub(super) fn verdicts(&self) -> Vec<String> {
         if self.side == "ours" { goals::verdicts(self) } else { Vec::new() }
     }
+}
+
+fn flushes_each(side: &Series) -> Option<f64> {
+    let counted =
+        side.samples.iter().filter_map(|sample| Some((sample.device_flushes?, sample.times)));
+    let (flushes, times) = counted.fold((0, 0), |sum, each| (sum.0 + each.0, sum.1 + each.1));
+    (times > 0).then(|| flushes as f64 / times as f64)
 }
 
 impl PerCommit {

@@ -7,6 +7,9 @@ use super::finding::Finding;
 /// The most that a count may be above a whole number and still be called that.
 const COUNT_SLACK: f64 = 0.005;
 
+/// The same for flushes of the device, which other programs ask for as well.
+const FLUSH_SLACK: f64 = 0.05;
+
 /// The least rate over the baseline, by the size of records.
 const BY_BYTES: [(&str, [(f64, f64); 4]); 4] = [
     ("W1", [(64.0, 0.95), (256.0, 0.95), (1024.0, 0.97), (16384.0, 1.0)]),
@@ -53,6 +56,11 @@ pub(super) fn verdicts(finding: &Finding) -> Vec<String> {
         if let Some(most) = most {
             verdicts.push(verdict(&format!("≤ {most} syncs"), counts.syncs <= most));
         }
+    }
+    if finding.part.name == "W2"
+        && let Some(flushes) = finding.device_flushes
+    {
+        verdicts.push(verdict("1 device flush", (flushes - 1.0).abs() <= FLUSH_SLACK));
     }
     verdicts
 }

@@ -7,6 +7,7 @@ mod charts;
 mod checkpoints;
 mod child;
 mod contender;
+mod device;
 mod document;
 mod finding;
 mod goals;

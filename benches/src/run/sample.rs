@@ -15,11 +15,25 @@ pub struct Sample {
     pub counts: Counts,
     /// How long each commit took, in nanoseconds, where that was asked.
     pub latencies: Vec<u32>,
+    /// Flushes of the device meanwhile, where the system counts them.
+    pub device_flushes: Option<u64>,
     /// The most memory that the process held beyond what it began with, in KiB, where a process of its own did the work.
     pub peak_kib: Option<u64>,
 }
 
 impl Sample {
+    /// A time, and nothing counted.
+    pub fn timed(time: Time, times: u64) -> Self {
+        Self {
+            time,
+            times,
+            counts: Counts::default(),
+            latencies: Vec::new(),
+            device_flushes: None,
+            peak_kib: None,
+        }
+    }
+
     /// The time of each, by the clock on the wall.
     pub fn nanos(&self) -> f64 {
         each(self.time.wall, self.times)

@@ -149,7 +149,12 @@ impl Session<'_> {
         self.block(&part.mark(), title, text);
         if of_part.iter().any(is_peer) {
             let title = format!("{title}: the peers, rates over {base}");
-            self.block(&format!("{}-peers", part.mark()), &title, tables::peers(&of_part));
+            let mut text = tables::peers(&of_part);
+            let flushes = tables::device_flushes(&of_part);
+            if !flushes.is_empty() {
+                text = format!("{text}\nFlushes of the device for each:\n\n{flushes}");
+            }
+            self.block(&format!("{}-peers", part.mark()), &title, text);
         }
     }
 

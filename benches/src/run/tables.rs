@@ -9,6 +9,7 @@ use super::sample::{Percentiles, Spread};
 pub(super) fn sides(findings: &[Finding], case: &str, base: &str) -> String {
     let with_cpu = findings.iter().any(|finding| finding.cpu_rate.is_some());
     let with_latencies = findings.iter().any(|finding| finding.latencies.is_some());
+    let with_flushes = findings.iter().any(|finding| finding.device_flushes.is_some());
     let with_memory = findings.iter().any(|finding| finding.peak_kib.is_some());
     let mut head = format!("| {case} | side | µs each | rate over {base} |");
     let mut columns = 4;
@@ -20,11 +21,18 @@ pub(super) fn sides(findings: &[Finding], case: &str, base: &str) -> String {
     };
     add(with_cpu, " by CPU time |", 1);
     add(true, " goal | writes | bytes | syncs |", 4);
+    add(with_flushes, " device flushes |", 1);
     add(with_latencies, " µs: 50 % | 99 % | 99.9 % |", 3);
     add(with_memory, " KiB at most |", 1);
     let mut table = format!("{head}\n|{}\n", "---|".repeat(columns));
     for finding in findings {
-        row(&mut table, finding, with_cpu, with_latencies);
+        row(&mut table, finding, with_cpu);
+        if with_flushes {
+            let _ = write!(table, " {} |", finding.device_flushes.map_or_else(String::new, count));
+        }
+        if with_latencies {
+            latencies(&mut table, finding);
+        }
         if with_memory {
             let kib = finding.peak_kib.map_or_else(String::new, |kib| kib.to_string());
             let _ = write!(table, " {kib} |");
@@ -34,7 +42,7 @@ pub(super) fn sides(findings: &[Finding], case: &str, base: &str) -> String {
     table
 }
 
-fn row(table: &mut String, finding: &Finding, with_cpu: bool, with_latencies: bool) {
+fn row(table: &mut String, finding: &Finding, with_cpu: bool) {
     let rate = |rate: Option<Spread>| rate.map_or_else(String::new, |rate| rates(&rate));
     let _ = write!(
         table,
@@ -55,13 +63,14 @@ fn row(table: &mut String, finding: &Finding, with_cpu: bool, with_latencies: bo
             let _ = write!(table, " {writes} | {bytes} | {} |", count(counts.syncs));
         }
     }
-    if with_latencies {
-        match finding.latencies {
-            None => table.push_str(" | | |"),
-            Some(Percentiles { nanos: [half, _, many, most, _] }) => {
-                for nanos in [half, many, most] {
-                    let _ = write!(table, " {} |", short(f64::from(nanos) / 1000.0));
-                }
+}
+
+fn latencies(table: &mut String, finding: &Finding) {
+    match finding.latencies {
+        None => table.push_str(" | | |"),
+        Some(Percentiles { nanos: [half, _, many, most, _] }) => {
+            for nanos in [half, many, most] {
+                let _ = write!(table, " {} |", short(f64::from(nanos) / 1000.0));
             }
         }
     }
@@ -69,9 +78,25 @@ fn row(table: &mut String, finding: &Finding, with_cpu: bool, with_latencies: bo
 
 /// The library and the peers, a row for each, a column for each case: rates over the baseline.
 pub(super) fn peers(findings: &[Finding]) -> String {
+    let compared: Vec<&Finding> =
+        findings.iter().filter(|finding| finding.rate.is_some()).collect();
+    matrix(&compared, |finding| finding.rate.map(|rate| rates(&rate)))
+}
+
+/// All sides in the same way: flushes of the device for each commit. Empty where they are not counted.
+pub(super) fn device_flushes(findings: &[Finding]) -> String {
+    let counted: Vec<&Finding> =
+        findings.iter().filter(|finding| finding.device_flushes.is_some()).collect();
+    if counted.is_empty() {
+        return String::new();
+    }
+    matrix(&counted, |finding| finding.device_flushes.map(count))
+}
+
+fn matrix(findings: &[&Finding], cell: impl Fn(&Finding) -> Option<String>) -> String {
     let mut cases: Vec<&str> = Vec::new();
     let mut names: Vec<&str> = Vec::new();
-    for finding in findings.iter().filter(|finding| finding.rate.is_some()) {
+    for finding in findings {
         if !cases.contains(&finding.case.label.as_str()) {
             cases.push(&finding.case.label);
         }
@@ -83,11 +108,10 @@ pub(super) fn peers(findings: &[Finding]) -> String {
     for name in names {
         let _ = write!(table, "| {name} |");
         for case in &cases {
-            let found = findings
-                .iter()
-                .find(|finding| finding.side == name && finding.case.label == **case);
-            let rate = found.and_then(|finding| finding.rate);
-            let _ = write!(table, " {} |", rate.map_or_else(|| "-".into(), |rate| rates(&rate)));
+            let is_here =
+                |finding: &&&Finding| finding.side == name && finding.case.label == **case;
+            let found = findings.iter().find(is_here).and_then(|finding| cell(finding));
+            let _ = write!(table, " {} |", found.unwrap_or_else(|| "-".into()));
         }
         table.push('\n');
     }

@@ -6,7 +6,6 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::IoSlice;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::time::Instant;
 
 use rustix::fs::{FallocateFlags, OFlags, fallocate};
 use rustix::io::{ReadWriteFlags, pwritev2};
@@ -122,10 +121,8 @@ impl Variant {
         let mut frames = Framed::default();
         let mut aligned = Aligned::default();
         let mut at = 0;
-        let mut latencies = Vec::with_capacity(plan.count);
         let watch = Stopwatch::start();
         for record in plan.all() {
-            let started = Instant::now();
             frames.clear();
             frames.push(record);
             frames.pad(self.pad);
@@ -135,11 +132,10 @@ impl Variant {
             at += bytes.len() as u64;
             plan.meter.wrote(bytes.len());
             plan.meter.synced();
-            latencies.push(u32::try_from(started.elapsed().as_nanos()).unwrap_or(u32::MAX));
         }
         let time = watch.stop();
         let counts = plan.meter.tally.counts();
-        Ok(Sample { time, times: plan.count as u64, counts, latencies, peak_kib: None })
+        Ok(Sample { counts, ..Sample::timed(time, plan.count as u64) })
     }
 
     /// The file, with its room, durable.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p durability-benches -- run [--smoke] [--only W1,W3] [--plot FOLDER] [--markdown FILE]
+//! cargo run --release -p durability-benches --features peers -- run
 //! cargo run --release -p durability-benches -- counts|memory|tail|instructions [--rounds N] [--bytes N] [--only NAME]
 //! ```
 #![allow(
@@ -18,11 +19,11 @@ mod memory;
 mod options;
 mod tail;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use durability_benches::{Failure, run};
 use durability_testkit::allocations::CountingAllocator;
-use options::{Command, Options};
+use options::{Options, What};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -43,18 +44,35 @@ fn main() -> ExitCode {
 fn start(args: &[String]) -> Result<(), Failure> {
     match args.first().map(String::as_str) {
         None => Err(USAGE.into()),
+        Some("run") if cfg!(feature = "peers") => with_peers(args),
         Some("run" | "child") => run::main(args, &[]),
         Some(_) => count(&Options::from_args(args.iter().cloned())?),
     }
 }
 
+/// Hands the run to the package of the peers, which has a lock file of its own.
+fn with_peers(args: &[String]) -> Result<(), Failure> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["run", "--release", "--locked", "--manifest-path"]);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/peers/Cargo.toml"));
+    if cfg!(feature = "rocksdb") {
+        command.args(["--features", "rocksdb"]);
+    }
+    if command.arg("--").args(args).status()?.success() {
+        Ok(())
+    } else {
+        Err("the run with peers failed".into())
+    }
+}
+
 fn count(options: &Options) -> Result<(), Failure> {
-    match options.command {
-        Command::Counts => counts::run(),
-        Command::Memory => memory::run(),
-        Command::Tail => tail::run(options),
-        Command::Instructions => instructions::run(options),
-        Command::Once => instructions::once(&options.rest),
-        Command::MemoryOf => memory::child(&options.rest),
+    match options.what {
+        What::Counts => counts::run(),
+        What::Memory => memory::run(),
+        What::Tail => tail::run(options),
+        What::Instructions => instructions::run(options),
+        What::Once => instructions::once(&options.rest),
+        What::MemoryOf => memory::child(&options.rest),
     }
 }

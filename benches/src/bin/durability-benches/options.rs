@@ -4,7 +4,7 @@ use durability_benches::{Failure, RECORD_BYTES};
 
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Command {
+pub(crate) enum What {
     /// Operations on the directory, and allocations.
     Counts,
     /// Memory of replay and resume.
@@ -22,7 +22,7 @@ pub(crate) enum Command {
 /// What was asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    pub(crate) command: Command,
+    pub(crate) what: What,
     /// How often each length has its turn.
     pub(crate) rounds: usize,
     /// Only the workloads whose names contain it.
@@ -36,7 +36,7 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn from_args(mut args: impl Iterator<Item = String>) -> Result<Self, Failure> {
         let mut options = Self {
-            command: Command::Counts,
+            what: What::Counts,
             rounds: 15,
             only: String::new(),
             record_bytes: RECORD_BYTES.to_vec(),
@@ -45,13 +45,13 @@ impl Options {
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
             match arg.as_str() {
-                "instructions" => options.command = Command::Instructions,
-                "counts" => options.command = Command::Counts,
-                "memory" => options.command = Command::Memory,
-                "tail" => options.command = Command::Tail,
+                "instructions" => options.what = What::Instructions,
+                "counts" => options.what = What::Counts,
+                "memory" => options.what = What::Memory,
+                "tail" => options.what = What::Tail,
                 "once" | "memory-of" => {
                     let once = arg == "once";
-                    options.command = if once { Command::Once } else { Command::MemoryOf };
+                    options.what = if once { What::Once } else { What::MemoryOf };
                     options.rest = args.by_ref().collect();
                 }
                 "--rounds" => options.rounds = value()?.parse()?,
