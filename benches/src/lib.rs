@@ -13,6 +13,7 @@
 
 mod discard;
 mod log;
+#[cfg(unix)]
 mod logs;
 mod metered;
 mod ours;
@@ -21,6 +22,7 @@ mod plain_checkpoint;
 mod plain_reader;
 mod plain_writer;
 mod records;
+#[cfg(unix)]
 pub mod run;
 mod scratch;
 mod stopwatch;
@@ -29,6 +31,7 @@ mod workload;
 
 pub use discard::{Discard, Discarded};
 pub use log::{Committer, Kind, Log, Plan};
+#[cfg(unix)]
 pub use logs::{Framed, Group, Library, Mutexed, Pwrite, Stream, ZEROS_PIECE_BYTES};
 pub use metered::{Meter, Metered, MeteredAppender};
 pub use ours::Ours;

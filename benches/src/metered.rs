@@ -2,7 +2,6 @@
 //!
 //! Must forward everything else untouched: what is timed is the directory behind it.
 
-use std::io;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -156,7 +155,12 @@ impl Directory for Metered {
 }
 
 /// A file of zeros, written and not only reserved, that is durable with its blocks.
-pub(crate) fn fill_with_zeros(file: &std::fs::File, bytes: u64, piece: usize) -> io::Result<()> {
+#[cfg(unix)]
+pub(crate) fn fill_with_zeros(
+    file: &std::fs::File,
+    bytes: u64,
+    piece: usize,
+) -> std::io::Result<()> {
     use std::os::unix::fs::FileExt;
     let zeros = vec![0; piece];
     let mut offset = 0;

@@ -21,7 +21,7 @@ mod tail;
 
 use std::process::{Command, ExitCode};
 
-use durability_benches::{Failure, run};
+use durability_benches::Failure;
 use durability_testkit::allocations::CountingAllocator;
 use options::{Options, What};
 
@@ -45,7 +45,10 @@ fn start(args: &[String]) -> Result<(), Failure> {
     match args.first().map(String::as_str) {
         None => Err(USAGE.into()),
         Some("run") if cfg!(feature = "peers") => with_peers(args),
-        Some("run" | "child") => run::main(args, &[]),
+        #[cfg(unix)]
+        Some("run" | "child") => durability_benches::run::main(args, &[]),
+        #[cfg(not(unix))]
+        Some("run" | "child") => Err("runs need a Unix system".into()),
         Some(_) => count(&Options::from_args(args.iter().cloned())?),
     }
 }
