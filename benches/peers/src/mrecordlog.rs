@@ -69,7 +69,7 @@ impl Log for MRecord {
     fn replay(plan: &Plan<'_>, mut each: impl FnMut(&[u8])) -> Result<u64, Failure> {
         let log = open(plan)?;
         let mut records = 0;
-        for (_, record) in log.log.range(QUEUE, ..).ok_or("no queue")? {
+        for (_, record) in log.log.range(QUEUE, ..).map_err(|_| "no queue")? {
             each(&record);
             records += 1;
         }
