@@ -12,7 +12,11 @@ pub(crate) struct Open {
 }
 
 fn open(plan: &Plan<'_>) -> Result<Wal, Failure> {
-    let config = WalConfig { segment_size: plan.segment_bytes, ..WalConfig::default() };
+    let default = WalConfig::default().max_record_size;
+    // A segment must hold a record.
+    let fitting = u32::try_from(plan.segment_bytes / 2).unwrap_or(u32::MAX);
+    let config =
+        WalConfig { segment_size: plan.segment_bytes, max_record_size: default.min(fitting) };
     Ok(Wal::open(plan.folder, config)?.0)
 }
 
