@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 
 const QUEUE: &str = "queue";
 /// Flushes are asked for, never due.
-const NEVER: Duration = Duration::from_secs(3600);
+const NEVER: Duration = Duration::from_hours(1);
 const NO_SYNC: &str = "it never syncs";
 
 pub(crate) struct MRecord {

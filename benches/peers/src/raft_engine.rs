@@ -11,7 +11,7 @@ const GROUP: u64 = 1;
 /// Appends are gathered in a batch of about that many bytes.
 const BATCH_BYTES: usize = 64 << 10;
 /// Entries that are read at once.
-const READ: u64 = 1024;
+const READ: usize = 1024;
 const INDEX_BYTES: usize = 8;
 
 /// Entries are messages that know their index: it stands before the record.
@@ -110,8 +110,8 @@ impl Log for Raft {
             return Ok(0);
         };
         let mut entries = Vec::new();
-        for begin in (first..=last).step_by(READ as usize) {
-            let end = (begin + READ).min(last + 1);
+        for begin in (first..=last).step_by(READ) {
+            let end = (begin + READ as u64).min(last + 1);
             entries.clear();
             engine
                 .fetch_entries_to::<Entries>(GROUP, begin, end, None, &mut entries)
