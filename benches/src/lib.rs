@@ -12,17 +12,28 @@
 )]
 
 mod discard;
+mod log;
+#[cfg(unix)]
+mod logs;
+mod metered;
 mod ours;
 mod plain;
 mod plain_checkpoint;
 mod plain_reader;
 mod plain_writer;
 mod records;
+#[cfg(unix)]
+pub mod run;
 mod scratch;
 mod stopwatch;
+mod tally;
 mod workload;
 
 pub use discard::{Discard, Discarded};
+pub use log::{Committer, Kind, Log, Plan};
+#[cfg(unix)]
+pub use logs::{Framed, Group, Library, Mutexed, Pwrite, Stream, ZEROS_PIECE_BYTES};
+pub use metered::{Meter, Metered, MeteredAppender};
 pub use ours::Ours;
 pub use plain::Plain;
 pub use plain_reader::{PlainReader, drop_cached};
@@ -30,6 +41,7 @@ pub use plain_writer::PlainWriter;
 pub use records::Records;
 pub use scratch::Scratch;
 pub use stopwatch::{Stopwatch, Time};
+pub use tally::{Counts, Tally};
 pub use workload::{Failure, Setup, Workload};
 
 /// The sizes of the records that are measured.

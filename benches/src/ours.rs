@@ -63,7 +63,7 @@ impl Ours {
 }
 
 fn time_appends(
-    dir: impl Directory,
+    dir: impl Directory<Error: Send + Sync>,
     workload: Workload,
     setup: &Setup<'_>,
 ) -> Result<Time, Failure> {

@@ -33,11 +33,24 @@ impl PlainReader {
         Self { buffer: vec![0; BUFFER_BYTES], start: 0, end: 0 }
     }
 
+    /// The segments of a folder, in order.
+    pub fn segments(folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "WAL") {
+                paths.push(path);
+            }
+        }
+        paths.sort_unstable();
+        Ok(paths)
+    }
+
     /// Shows every record of a folder's segments; returns how many there are.
     #[inline]
     pub fn replay(&mut self, folder: &Path, mut each: impl FnMut(&[u8])) -> io::Result<u64> {
         let mut records = 0;
-        for path in segments(folder)? {
+        for path in Self::segments(folder)? {
             records += self.replay_file(&path, &mut each)?;
         }
         Ok(records)
@@ -113,19 +126,6 @@ impl PlainReader {
 
 fn number(bytes: &[u8]) -> u32 {
     bytes.try_into().map_or(0, u32::from_le_bytes)
-}
-
-/// The segments of a folder, in order.
-fn segments(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "WAL") {
-            paths.push(path);
-        }
-    }
-    paths.sort_unstable();
-    Ok(paths)
 }
 
 /// Syncs a file, and drops what the system has cached of it: what a resume does before it trusts what it reads.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use crc32c::crc32c_append;
 
+use crate::Meter;
+
 const BUFFER_BYTES: usize = 1 << 20;
 const SEGMENT_HEADER_BYTES: u64 = 72;
 const SYNCED: u32 = 1 << 28;
@@ -32,6 +34,7 @@ pub struct PlainWriter {
     checksum: u32,
     all_durable: bool,
     name_durable: bool,
+    meter: Meter,
 }
 
 impl PlainWriter {
@@ -54,10 +57,23 @@ impl PlainWriter {
             checksum: 0,
             all_durable: false,
             name_durable: false,
+            meter: Meter::default(),
         };
         log.begin_segment()?;
         log.flush_and_sync()?;
         Ok(log)
+    }
+
+    /// Counts and waits there from now on.
+    #[must_use]
+    pub fn metered(mut self, meter: Meter) -> Self {
+        self.meter = meter;
+        self
+    }
+
+    /// The number of the segment that is written.
+    pub fn segment(&self) -> u32 {
+        self.segment
     }
 
     /// Appends a record to the buffer.
@@ -84,7 +100,11 @@ impl PlainWriter {
 
     /// Hands the buffer to the system.
     pub fn flush(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
         self.file.write_all(&self.buffer)?;
+        self.meter.wrote(self.buffer.len());
         self.base += self.buffer.len() as u64;
         self.buffer.clear();
         Ok(())
@@ -94,8 +114,10 @@ impl PlainWriter {
     pub fn flush_and_sync(&mut self) -> io::Result<()> {
         self.flush()?;
         self.file.sync_data()?;
+        self.meter.synced();
         if !self.name_durable {
             self.folder.sync_all()?;
+            self.meter.synced();
             self.name_durable = true;
         }
         self.all_durable = true;

@@ -17,6 +17,16 @@ impl Scratch {
         Ok(Self { folder: TempDir::with_prefix("durability-bench-")? })
     }
 
+    /// Makes one in a folder, or where the system has them.
+    pub fn within(folder: Option<&Path>) -> io::Result<Self> {
+        match folder {
+            None => Self::new(),
+            Some(folder) => {
+                Ok(Self { folder: TempDir::with_prefix_in("durability-bench-", folder)? })
+            }
+        }
+    }
+
     /// Its path.
     pub fn path(&self) -> &Path {
         self.folder.path()

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::{Ours, Plain, Records};
 
 /// Anything that stops a benchmark.
-pub type Failure = Box<dyn Error>;
+pub type Failure = Box<dyn Error + Send + Sync>;
 
 /// The log's id on both sides, so that the files are the same to the byte.
 pub(crate) const LOG_ID: u64 = 0x5EED_5EED_5EED_5EED;

@@ -204,7 +204,9 @@ fn mapped(document: &str, folder: &str) -> Vec<String> {
 
 #[test]
 fn every_source_file_has_its_line_in_the_map() {
-    for folder in ["core/src", "std/src", "tests/file_systems/src"] {
+    let folders =
+        ["core/src", "std/src", "tests/file_systems/src", "benches/src", "benches/peers/src"];
+    for folder in folders {
         let paths: Vec<String> = sources(folder).into_keys().collect();
         let mut mapped = mapped(&document(), folder);
         mapped.sort();
@@ -218,7 +220,15 @@ fn is_too_long(source: &str) -> bool {
 
 #[test]
 fn no_file_is_too_long() {
-    for folder in ["core/src", "std/src", "tests/src", "tests/file_systems/src"] {
+    let folders = [
+        "core/src",
+        "std/src",
+        "tests/src",
+        "tests/file_systems/src",
+        "benches/src",
+        "benches/peers/src",
+    ];
+    for folder in folders {
         for (path, source) in sources(folder) {
             let lines = without_tests(&source).len();
             assert!(!is_too_long(&source), "{path} has {lines} lines without its tests");

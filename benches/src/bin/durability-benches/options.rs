@@ -4,11 +4,7 @@ use durability_benches::{Failure, RECORD_BYTES};
 
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Command {
-    /// All that needs no other program.
-    All,
-    /// Times beside the baseline's.
-    Time,
+pub(crate) enum What {
     /// Operations on the directory, and allocations.
     Counts,
     /// Memory of replay and resume.
@@ -26,11 +22,9 @@ pub(crate) enum Command {
 /// What was asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    pub(crate) command: Command,
-    /// How often each side has its turn.
+    pub(crate) what: What,
+    /// How often each length has its turn.
     pub(crate) rounds: usize,
-    /// Payload bytes of a round, in MiB.
-    pub(crate) mib: usize,
     /// Only the workloads whose names contain it.
     pub(crate) only: String,
     /// The sizes of records.
@@ -42,9 +36,8 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn from_args(mut args: impl Iterator<Item = String>) -> Result<Self, Failure> {
         let mut options = Self {
-            command: Command::All,
+            what: What::Counts,
             rounds: 15,
-            mib: 64,
             only: String::new(),
             record_bytes: RECORD_BYTES.to_vec(),
             rest: Vec::new(),
@@ -52,18 +45,16 @@ impl Options {
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
             match arg.as_str() {
-                "time" => options.command = Command::Time,
-                "instructions" => options.command = Command::Instructions,
-                "counts" => options.command = Command::Counts,
-                "memory" => options.command = Command::Memory,
-                "tail" => options.command = Command::Tail,
+                "instructions" => options.what = What::Instructions,
+                "counts" => options.what = What::Counts,
+                "memory" => options.what = What::Memory,
+                "tail" => options.what = What::Tail,
                 "once" | "memory-of" => {
                     let once = arg == "once";
-                    options.command = if once { Command::Once } else { Command::MemoryOf };
+                    options.what = if once { What::Once } else { What::MemoryOf };
                     options.rest = args.by_ref().collect();
                 }
                 "--rounds" => options.rounds = value()?.parse()?,
-                "--mib" => options.mib = value()?.parse()?,
                 "--bytes" => options.record_bytes = vec![value()?.parse()?],
                 "--only" => options.only = value()?,
                 _ => return Err(format!("what is {arg}?").into()),

@@ -1,0 +1,85 @@
+//! The library's log, with its defaults but for what a plan asks.
+
+use std::hint::black_box;
+
+use durability::ReadMode;
+use durability::walog::{RawWalReader, RawWalWriter, WalOptions};
+
+use super::mutexed::Mutexed;
+use crate::{Failure, Log, Metered, Plan};
+
+/// The library's log.
+#[derive(Debug)]
+pub struct Library {
+    wal: RawWalWriter<Metered>,
+}
+
+fn options(plan: &Plan<'_>) -> WalOptions {
+    WalOptions::new().segment_bytes(plan.segment_bytes).preallocate(plan.prepared)
+}
+
+impl Log for Library {
+    // To become the handle that groups commits.
+    type Committer = Mutexed<Self>;
+
+    const NAME: &'static str = "ours";
+    const HOW: &'static str = "`RawWalWriter`: `append`, `append_batch`, `flush`, `flush_and_sync`, `close`; `RawWalReader::entries`, strict; threads share it behind a mutex";
+
+    fn create(plan: &Plan<'_>) -> Result<Self, Failure> {
+        let dir = Metered::new(plan.folder, plan.meter.clone())?;
+        let mut wal = RawWalWriter::new(dir, options(plan))?;
+        if plan.prepared {
+            // A log's first segment gets no room; the one behind a truncation does.
+            wal.append(b"to be truncated")?;
+            wal.truncate_to_empty()?;
+        }
+        Ok(Self { wal })
+    }
+
+    fn reopen(plan: &Plan<'_>) -> Result<Self, Failure> {
+        let dir = Metered::new(plan.folder, plan.meter.clone())?;
+        Ok(Self { wal: RawWalWriter::open(dir, options(plan))? })
+    }
+
+    #[inline]
+    fn append(&mut self, record: &[u8]) -> Result<(), Failure> {
+        self.wal.append(record)?;
+        Ok(())
+    }
+
+    fn append_batch(&mut self, records: &[&[u8]]) -> Result<(), Failure> {
+        self.wal.append_batch(records)?;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        Ok(self.wal.flush()?)
+    }
+
+    fn sync(&mut self) -> Result<(), Failure> {
+        let _ = black_box(self.wal.flush_and_sync()?);
+        Ok(())
+    }
+
+    fn close(self) -> Result<(), Failure> {
+        Ok(self.wal.close()?)
+    }
+
+    fn replay(plan: &Plan<'_>, mut each: impl FnMut(&[u8])) -> Result<u64, Failure> {
+        let dir = Metered::new(plan.folder, plan.meter.clone())?;
+        let mut reader = RawWalReader::open(dir, options(plan))?;
+        let mut entries = reader.entries(ReadMode::Strict)?;
+        while let Some(entry) = entries.next()? {
+            each(entry.payload);
+        }
+        Ok(entries.report().entries)
+    }
+
+    fn segment(&self) -> Option<u32> {
+        Some(self.wal.tail_segment())
+    }
+
+    fn share(self) -> Mutexed<Self> {
+        Mutexed::new(self)
+    }
+}

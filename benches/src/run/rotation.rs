@@ -1,0 +1,123 @@
+//! An append that rotates beside one that only writes its buffer out, at half of what the disk can take.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use super::finding::Part;
+use super::goals::{ROTATION, verdict};
+use super::sample::Spread;
+use super::session::{Session, Shape};
+use super::tables::micros;
+use crate::{Failure, Library, Log, Records, Scratch, Stream};
+
+const RECORD_BYTES: usize = 1 << 10;
+const SEGMENT_BYTES: u64 = 8 << 20;
+/// Sides take turns of so many rotations.
+const TURN: u32 = 10;
+/// The pace is kept in steps of so many records.
+const STEP: usize = 64;
+
+/// What was timed of one side, in nanoseconds.
+#[derive(Default)]
+struct Timed {
+    rotating: Vec<f64>,
+    writing: Vec<f64>,
+}
+
+/// One turn of a side.
+type Turn = fn(&Session<'_>, &Records, bool, u32, f64, &mut Timed) -> Result<(), Failure>;
+
+/// Makes the table. `write_mb_s` is what the disk can take.
+pub(super) fn rotate(session: &mut Session<'_>, write_mb_s: f64) -> Result<(), Failure> {
+    let records = Records::new(RECORD_BYTES);
+    let sides: [(&str, bool, Turn); 3] = [
+        ("ours", false, turn::<Library>),
+        ("ours, room written before", true, turn::<Library>),
+        ("B1", false, turn::<Stream>),
+    ];
+    let mut timed: [Timed; 3] = Default::default();
+    let mut left = session.sizes.rotations;
+    while left > 0 {
+        let now = left.min(TURN);
+        left -= now;
+        for ((_, prepared, turn), timed) in sides.iter().zip(&mut timed) {
+            turn(session, &records, *prepared, now, write_mb_s / 2.0, timed)?;
+        }
+    }
+    let mut text = String::from(
+        "| side | rotating, µs | writing its buffer out, µs | multiple of the medians | goal |\n|---|---|---|---|---|\n",
+    );
+    for ((name, ..), timed) in sides.iter().zip(timed) {
+        let (rotating, writing) = (Spread::of(timed.rotating), Spread::of(timed.writing));
+        let multiple = rotating.median / writing.median;
+        let goal = if *name == "B1" {
+            String::new()
+        } else {
+            verdict(&format!("≤ {ROTATION}"), multiple <= ROTATION)
+        };
+        let (rotating, writing) = (micros(&rotating), micros(&writing));
+        let _ = writeln!(text, "| {name} | {rotating} | {writing} | **{multiple:.2}** | {goal} |");
+    }
+    let title = format!(
+        "An append that rotates, {} rotations, 1 KiB records at {:.0} MB/s",
+        session.sizes.rotations,
+        write_mb_s / 2.0
+    );
+    session.block("rotation", &title, text);
+    Ok(())
+}
+
+fn turn<L: Log>(
+    session: &Session<'_>,
+    records: &Records,
+    prepared: bool,
+    rotations: u32,
+    mb_s: f64,
+    timed: &mut Timed,
+) -> Result<(), Failure> {
+    let scratch = Scratch::within(session.options.folder.as_deref())?;
+    let folder = scratch.join("log");
+    let shape = Shape { records, count: 0, segment_bytes: SEGMENT_BYTES, prepared };
+    let plan = shape.plan(&folder, Part::fast("rotation"));
+    let tally = plan.meter.tally.clone();
+    let mut log = L::create(&plan)?;
+    let of = |log: &L| log.segment().ok_or("the log does not tell its segment");
+    let first = of(&log)?;
+    // The first segment is left before anything is timed.
+    let (begin, end) = (first + 1, first + 1 + rotations);
+    let started = Instant::now();
+    let mut index = 0;
+    let (mut segment, mut writes) = (first, tally.counts().writes);
+    while segment < end {
+        if index % STEP == 0 {
+            keep_pace(started, index * RECORD_BYTES, mb_s);
+        }
+        let record = records.get(index);
+        index += 1;
+        let before = Instant::now();
+        log.append(record)?;
+        let nanos = before.elapsed().as_nanos() as f64;
+        let (segment_after, writes_after) = (of(&log)?, tally.counts().writes);
+        if segment >= begin {
+            if segment_after != segment {
+                timed.rotating.push(nanos);
+            } else if writes_after != writes {
+                timed.writing.push(nanos);
+            }
+        }
+        (segment, writes) = (segment_after, writes_after);
+    }
+    log.close()
+}
+
+/// Waits until it is time for more bytes than these.
+fn keep_pace(started: Instant, bytes: usize, mb_s: f64) {
+    let due = Duration::from_secs_f64(bytes as f64 / (mb_s * 1e6));
+    loop {
+        match due.checked_sub(started.elapsed()) {
+            Some(early) if early > Duration::from_micros(200) => std::thread::sleep(early / 2),
+            Some(early) if !early.is_zero() => std::hint::spin_loop(),
+            _ => return,
+        }
+    }
+}
