@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -53,7 +54,6 @@ pub(crate) fn build(
     mutants: &[Mutant],
     tests: &[String],
 ) -> Result<Built, Box<dyn Error>> {
-    copy(from, to)?;
     let mut sources = BTreeMap::new();
     for mutant in mutants {
         if !sources.contains_key(&mutant.file) {
@@ -64,6 +64,7 @@ pub(crate) fn build(
             of_file.push(mutant);
         }
     }
+    copy(from, to, |file| sources.contains_key(file))?;
     let mut copy = Copy {
         root: to.to_owned(),
         sources,
@@ -71,6 +72,7 @@ pub(crate) fn build(
         spliced: BTreeMap::new(),
         built: Built::default(),
     };
+    copy.recall();
     loop {
         copy.splice()?;
         let packages = ["-p", "durability-core", "-p", "durability-testkit"];
@@ -82,6 +84,7 @@ pub(crate) fn build(
         copy.blame(&errors)?;
         eprintln!("{} mutants do not compile so far", copy.built.unviable.len());
     }
+    copy.remember()?;
     copy.unplaced();
     let mut arguments =
         vec!["test", "--no-run", "-p", "durability-core", "-p", "durability-testkit", "--lib"];
@@ -110,10 +113,47 @@ impl Copy<'_> {
             };
             let left: Vec<&Mutant> = mutants.iter().filter(out).copied().collect();
             let spliced = splice(source, &left, &self.constant)?;
-            fs::write(self.root.join(file), &spliced.text)?;
+            renew(&self.root.join(file), spliced.text.as_bytes())?;
             self.spliced.insert(file.clone(), spliced);
         }
         Ok(())
+    }
+
+    fn memory(&self) -> PathBuf {
+        self.root.with_file_name("refused.txt")
+    }
+
+    /// What the compiler refused is the same while the core is: then only tests that changed are built anew.
+    fn recall(&mut self) {
+        let text = fs::read_to_string(self.memory()).unwrap_or_default();
+        let mut lines = text.lines();
+        if lines.next() != Some(&self.fingerprint()) {
+            return;
+        }
+        for line in lines {
+            match line.split_once(' ').map(|(id, why)| (id.parse(), why)) {
+                Some((Ok(id), "constant")) => _ = self.built.constant.insert(id),
+                Some((Ok(id), code)) => _ = self.built.unviable.insert(id, code.to_owned()),
+                _ => _ = self.constant.insert(line.to_owned()),
+            }
+        }
+    }
+
+    fn remember(&self) -> Result<(), Box<dyn Error>> {
+        let mut lines = vec![self.fingerprint()];
+        lines.extend(self.built.constant.iter().map(|id| format!("{id} constant")));
+        lines.extend(self.built.unviable.iter().map(|(id, code)| format!("{id} {code}")));
+        lines.extend(self.constant.iter().cloned());
+        Ok(fs::write(self.memory(), lines.join("\n"))?)
+    }
+
+    fn fingerprint(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        for (file, (source, mutants)) in &self.sources {
+            let names: Vec<&str> = mutants.iter().map(|mutant| mutant.name.as_str()).collect();
+            (file, source, names).hash(&mut hasher);
+        }
+        format!("{:016x}", hasher.finish())
     }
 
     /// Whose fault each error is.
@@ -223,23 +263,26 @@ fn suite(message: &Value) -> Option<Suite> {
     Some(Suite { name, of_core, folder: folder.to_owned(), program: program.into() })
 }
 
-/// All that Git knows of, and what it does not ignore; the core of the copy gets the switch.
-fn copy(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
-    let listed = Command::new("git")
-        .args(["ls-files", "-co", "--exclude-standard"])
-        .current_dir(from)
-        .output()?;
-    for file in String::from_utf8(listed.stdout)?.lines().filter(|file| from.join(file).is_file()) {
-        let target = to.join(file);
-        fs::create_dir_all(target.parent().unwrap_or(to))?;
-        let bytes = fs::read(from.join(file))?;
-        // What is the same stays as old as it is, so that Cargo builds it but once.
-        if fs::read(&target).ok().as_ref() != Some(&bytes) {
-            fs::write(target, bytes)?;
+/// All that Git knows of and what it does not ignore, but for what is `spliced`; the core of the copy gets the switch.
+fn copy(from: &Path, to: &Path, spliced: impl Fn(&str) -> bool) -> Result<(), Box<dyn Error>> {
+    let mut git = Command::new("git");
+    let listed = git.args(["ls-files", "-co", "--exclude-standard"]).current_dir(from).output()?;
+    let listed = String::from_utf8(listed.stdout)?;
+    for file in listed.lines().filter(|file| !spliced(file) && from.join(file).is_file()) {
+        let mut bytes = fs::read(from.join(file))?;
+        if file == "core/src/lib.rs" {
+            bytes.extend(b"mod mutant_switch;\n");
         }
+        renew(&to.join(file), &bytes)?;
     }
-    fs::write(to.join("core/src/mutant_switch.rs"), include_str!("switch.rs"))?;
-    let root = to.join("core/src/lib.rs");
-    let text = fs::read_to_string(&root)? + "mod mutant_switch;\n";
-    Ok(fs::write(root, text)?)
+    renew(&to.join("core/src/mutant_switch.rs"), include_bytes!("switch.rs"))
+}
+
+/// What is the same stays as old as it is, so that Cargo builds it but once.
+fn renew(file: &Path, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
+    if fs::read(file).ok().as_deref() != Some(bytes) {
+        fs::create_dir_all(file.parent().unwrap_or(file))?;
+        fs::write(file, bytes)?;
+    }
+    Ok(())
 }

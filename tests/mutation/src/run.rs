@@ -50,18 +50,19 @@ impl<'a> Reach<'a> {
             let list = folder.join("reached");
             _ = fs::remove_file(&list);
             let start = Instant::now();
-            if !matches!(
-                run(suite, folder, ("MUTANT_REACHED", &list.to_string_lossy()), PATIENCE * 30)?,
-                Ran::Passed
-            ) {
-                return Err(format!("{} fails without a mutant", suite.name).into());
+            for (variable, value) in [("MUTANT", "0"), ("MUTANT_REACHED", &*list.to_string_lossy())]
+            {
+                if !matches!(run(suite, folder, (variable, value), PATIENCE * 30)?, Ran::Passed) {
+                    return Err(format!(
+                        "{} fails without a mutant, {variable}={value}",
+                        suite.name
+                    )
+                    .into());
+                }
             }
-            let reached = fs::read_to_string(&list).unwrap_or_default();
-            found.push((
-                suite,
-                start.elapsed(),
-                reached.lines().filter_map(|id| id.parse().ok()).collect(),
-            ));
+            let reached = fs::read(&list).unwrap_or_default();
+            let reached = reached.as_chunks().0.iter().map(|id| u32::from_le_bytes(*id)).collect();
+            found.push((suite, start.elapsed(), reached));
         }
         found.sort_by_key(|(suite, time, _)| (!suite.of_core, *time));
         Ok(Self { suites: found, folder })

@@ -5,9 +5,9 @@
 extern crate std;
 
 use std::env;
-use std::format;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// Nobody has asked yet.
@@ -19,6 +19,7 @@ const NONE: u32 = 0;
 
 static ACTIVE: AtomicU32 = AtomicU32::new(UNKNOWN);
 static REACHED: [AtomicBool; 1 << 13] = [const { AtomicBool::new(false) }; 1 << 13];
+static LIST: OnceLock<Option<File>> = OnceLock::new();
 
 /// Whether this mutant is on: the one that `MUTANT` names. With `MUTANT_REACHED`, the name of a file, none is, and the file gets each mutant's
 /// number as soon as the tests reach it.
@@ -28,19 +29,23 @@ pub(crate) fn on(mutant: u32) -> bool {
     active == mutant || (active >= RECORDING && ask(mutant))
 }
 
+/// Allocates in the first call alone: there are tests that count.
 #[cold]
 fn ask(mutant: u32) -> bool {
-    let seen = REACHED.get(mutant as usize).is_some_and(|seen| seen.swap(true, Ordering::Relaxed));
-    if seen && ACTIVE.load(Ordering::Relaxed) == RECORDING {
-        return false;
+    let list = LIST.get_or_init(|| {
+        let path = env::var_os("MUTANT_REACHED")?;
+        OpenOptions::new().append(true).create(true).open(path).ok()
+    });
+    let Some(mut list) = list.as_ref() else {
+        let named = env::var("MUTANT").ok().and_then(|number| number.parse().ok()).unwrap_or(NONE);
+        ACTIVE.store(named, Ordering::Relaxed);
+        return named == mutant;
+    };
+    ACTIVE.store(RECORDING, Ordering::Relaxed);
+    let seen = REACHED.get(mutant as usize).is_none_or(|seen| seen.swap(true, Ordering::Relaxed));
+    if !seen {
+        // A number that is lost shows as a mutant that no test reaches.
+        _ = list.write_all(&mutant.to_le_bytes());
     }
-    let reached = env::var_os("MUTANT_REACHED");
-    let named = env::var("MUTANT").ok().and_then(|number| number.parse().ok()).unwrap_or(NONE);
-    let active = if reached.is_some() { RECORDING } else { named };
-    ACTIVE.store(active, Ordering::Relaxed);
-    // A number that is lost shows as a mutant that no test reaches.
-    let file =
-        reached.and_then(|path| OpenOptions::new().append(true).create(true).open(path).ok());
-    _ = file.map(|mut file| file.write_all(format!("{mutant}\n").as_bytes()));
-    active == mutant
+    false
 }
