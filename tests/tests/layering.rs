@@ -204,7 +204,7 @@ fn mapped(document: &str, folder: &str) -> Vec<String> {
 
 #[test]
 fn every_source_file_has_its_line_in_the_map() {
-    for folder in ["core/src", "std/src", "tests/file_systems/src"] {
+    for folder in ["core/src", "std/src", "tests/file_systems/src", "tests/mutation/src"] {
         let paths: Vec<String> = sources(folder).into_keys().collect();
         let mut mapped = mapped(&document(), folder);
         mapped.sort();
@@ -218,7 +218,9 @@ fn is_too_long(source: &str) -> bool {
 
 #[test]
 fn no_file_is_too_long() {
-    for folder in ["core/src", "std/src", "tests/src", "tests/file_systems/src"] {
+    for folder in
+        ["core/src", "std/src", "tests/src", "tests/file_systems/src", "tests/mutation/src"]
+    {
         for (path, source) in sources(folder) {
             let lines = without_tests(&source).len();
             assert!(!is_too_long(&source), "{path} has {lines} lines without its tests");

@@ -202,7 +202,7 @@ impl WalOptions {
         capabilities: &Capabilities,
     ) -> Result<Settings, Error<E>> {
         let granule = capabilities.write_granule();
-        let alignment = self.alignment.unwrap_or(if granule > 4 { granule } else { 4 });
+        let alignment = self.alignment.unwrap_or(granule.max(4));
         power_of_two("write_granule", granule, 1, 256)?;
         power_of_two("alignment", alignment, granule.max(4), 256)?;
         let file_bytes_max = capabilities.file_bytes_max().min(u64::from(u32::MAX));

@@ -185,7 +185,7 @@ impl<'ast> Visit<'ast> for Splicer<'_> {
             }
         }
         self.choose(&whole, others, |splicer| {
-            operands(binary, &mut |operand| splicer.visit_expr(operand))
+            operands(binary, &mut |operand| splicer.visit_expr(operand));
         });
     }
 
@@ -245,7 +245,7 @@ impl<'ast> Visit<'ast> for Splicer<'_> {
                 self.insertions.push(Insertion { at: start, order: Order::Open, pieces });
             }
             self.choose(&field.expr.span().byte_range(), others, |splicer| {
-                splicer.visit_expr(&field.expr)
+                splicer.visit_expr(&field.expr);
             });
         }
         if let Some(rest) = &value.rest {
