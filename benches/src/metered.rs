@@ -39,7 +39,7 @@ impl Meter {
 }
 
 /// A directory of real files, metered.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Metered {
     inner: FsDirectory,
     meter: Meter,

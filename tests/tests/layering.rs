@@ -204,8 +204,14 @@ fn mapped(document: &str, folder: &str) -> Vec<String> {
 
 #[test]
 fn every_source_file_has_its_line_in_the_map() {
-    let folders =
-        ["core/src", "std/src", "tests/file_systems/src", "benches/src", "benches/peers/src"];
+    let folders = [
+        "core/src",
+        "std/src",
+        "tests/file_systems/src",
+        "tests/mutation/src",
+        "benches/src",
+        "benches/peers/src",
+    ];
     for folder in folders {
         let paths: Vec<String> = sources(folder).into_keys().collect();
         let mut mapped = mapped(&document(), folder);
@@ -225,6 +231,7 @@ fn no_file_is_too_long() {
         "std/src",
         "tests/src",
         "tests/file_systems/src",
+        "tests/mutation/src",
         "benches/src",
         "benches/peers/src",
     ];

@@ -3,15 +3,16 @@
 use std::hint::black_box;
 
 use durability::ReadMode;
+use durability::shared::{RawSharedWal, SharedOptions};
 use durability::walog::{RawWalReader, RawWalWriter, WalOptions};
 
-use super::mutexed::Mutexed;
-use crate::{Failure, Log, Metered, Plan};
+use crate::{Committer, Failure, Log, Metered, Plan};
 
 /// The library's log.
 #[derive(Debug)]
 pub struct Library {
     wal: RawWalWriter<Metered>,
+    options: WalOptions,
 }
 
 fn options(plan: &Plan<'_>) -> WalOptions {
@@ -19,11 +20,10 @@ fn options(plan: &Plan<'_>) -> WalOptions {
 }
 
 impl Log for Library {
-    // To become the handle that groups commits.
-    type Committer = Mutexed<Self>;
+    type Committer = Shared;
 
     const NAME: &'static str = "ours";
-    const HOW: &'static str = "`RawWalWriter`: `append`, `append_batch`, `flush`, `flush_and_sync`, `close`; `RawWalReader::entries`, strict; threads share it behind a mutex";
+    const HOW: &'static str = "`RawWalWriter`: `append`, `append_batch`, `flush`, `flush_and_sync`, `close`; `RawWalReader::entries`, strict; threads share a `RawSharedWal`: `append_durable`";
 
     fn create(plan: &Plan<'_>) -> Result<Self, Failure> {
         let dir = Metered::new(plan.folder, plan.meter.clone())?;
@@ -33,12 +33,13 @@ impl Log for Library {
             wal.append(b"to be truncated")?;
             wal.truncate_to_empty()?;
         }
-        Ok(Self { wal })
+        Ok(Self { wal, options: options(plan) })
     }
 
     fn reopen(plan: &Plan<'_>) -> Result<Self, Failure> {
         let dir = Metered::new(plan.folder, plan.meter.clone())?;
-        Ok(Self { wal: RawWalWriter::open(dir, options(plan))? })
+        let options = options(plan);
+        Ok(Self { wal: RawWalWriter::open(dir, options.clone())?, options })
     }
 
     #[inline]
@@ -79,7 +80,23 @@ impl Log for Library {
         Some(self.wal.tail_segment())
     }
 
-    fn share(self) -> Mutexed<Self> {
-        Mutexed::new(self)
+    fn share(self) -> Shared {
+        Shared {
+            wal: RawSharedWal::from_writer(self.wal, self.options, SharedOptions::new())
+                .map_err(|failure| failure.to_string()),
+        }
+    }
+}
+
+/// The library's log among threads.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    wal: Result<RawSharedWal<Metered>, String>,
+}
+
+impl Committer for Shared {
+    fn commit(&self, record: &[u8]) -> Result<(), Failure> {
+        self.wal.as_ref().map_err(String::as_str)?.append_durable(record)?;
+        Ok(())
     }
 }

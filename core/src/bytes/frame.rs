@@ -288,6 +288,25 @@ mod tests {
     }
 
     #[test]
+    fn what_no_writer_writes_is_no_frame_though_its_checksum_holds() {
+        let decoded = |control, more, position| {
+            let flags = Flags { control, more, ..Flags::default() };
+            let (bytes, header) = codec().encode(80, flags, position, 5, |_, seed| seed);
+            (codec().decode(80, &bytes), header)
+        };
+        for (control, more, position) in [(true, true, 1), (false, false, 0), (false, true, 0)] {
+            assert_eq!(decoded(control, more, position).0, Decoded::Bad);
+        }
+        // As far as they go, the highest position is one.
+        for (control, more, position) in
+            [(true, false, 0), (false, true, 1), (false, false, u32::MAX), (true, false, u32::MAX)]
+        {
+            let (found, header) = decoded(control, more, position);
+            assert_eq!(found, Decoded::Frame(header));
+        }
+    }
+
+    #[test]
     fn the_table_in_the_document_is_the_ranges_here() {
         crate::vectors::document::table_must_be(
             "## Frames",

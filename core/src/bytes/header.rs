@@ -326,6 +326,18 @@ mod tests {
     }
 
     #[test]
+    fn a_version_or_an_alignment_that_never_was_is_damage() {
+        let crc = Crc::detect();
+        for (at, value) in [(8, 0_u8), (10, 1), (10, 9)] {
+            let mut bytes = segment().encode(crc);
+            bytes[at] = value;
+            let checksum = crc.update(0, &bytes[..68]);
+            bytes[68..].copy_from_slice(&checksum.to_le_bytes());
+            assert_eq!(SegmentHeader::decode(crc, &bytes), Decoded::Bad, "byte {at}");
+        }
+    }
+
+    #[test]
     fn the_tables_in_the_document_are_the_ranges_here() {
         use crate::vectors::document::table_must_be;
         table_must_be(

@@ -250,7 +250,7 @@ impl WalOptions {
         capabilities: &Capabilities,
     ) -> Result<Settings, Error<E>> {
         let granule = capabilities.write_granule();
-        let alignment = self.alignment.unwrap_or(if granule > 4 { granule } else { 4 });
+        let alignment = self.alignment.unwrap_or(granule.max(4));
         power_of_two("write_granule", granule, 1, 256)?;
         power_of_two("alignment", alignment, granule.max(4), 256)?;
         power_of_two("commit_alignment", self.commit_alignment, 1, PAD_BYTES_MAX)?;

@@ -77,7 +77,20 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
         shared: SharedOptions,
         hooks: H,
     ) -> Result<Self, Failure<D::Error>> {
-        let writer = RawWalWriter::open_with(dir.clone(), options.clone(), hooks)?;
+        let writer = RawWalWriter::open_with(dir, options.clone(), hooks)?;
+        Self::from_writer(writer, options, shared)
+    }
+
+    /// Shares a log that is open. `options` are those that it was opened with: readers and followers need them.
+    ///
+    /// # Errors
+    /// What the directory reports where the tail is opened for appending; [`Error::Thread`]; [`Error::Poisoned`].
+    pub fn from_writer(
+        writer: RawWalWriter<D, H>,
+        options: WalOptions,
+        shared: SharedOptions,
+    ) -> Result<Self, Failure<D::Error>> {
+        let dir = writer.directory().clone();
         let staged = StagedWriter::new(writer)?.staged_bytes_max(shared.staged_bytes_max());
         let group = Arc::new(Shared::new(dir, staged, shared));
         let handle = Background::new(group, shared.has_background()).map_err(|_| Error::Thread)?;

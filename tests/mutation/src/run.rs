@@ -1,0 +1,154 @@
+//! Runs the tests, for each mutant those that reach it, until one fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::build::Suite;
+
+/// A mutant that costs more memory than this (KiB) is caught by that.
+const MEMORY: u32 = 4 << 20;
+/// A mutant that makes the tests so much slower is caught by that.
+const SLOWER: u32 = 20;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the tests said of one mutant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Outcome {
+    /// By these tests.
+    Caught(String),
+    /// These tests did not end.
+    Timeout(String),
+    Survived,
+    /// No test runs the line.
+    Unreached,
+}
+
+/// Test programs with how long they take and which mutants they reach, in the order in which they are asked.
+#[derive(Debug)]
+pub(crate) struct Reach<'a> {
+    suites: Vec<(&'a Suite, Duration, BTreeSet<u32>)>,
+    folder: &'a Path,
+}
+
+enum Ran {
+    Passed,
+    Failed,
+    Endless,
+}
+
+impl<'a> Reach<'a> {
+    /// Runs all without a mutant.
+    pub(crate) fn find(suites: &'a [Suite], folder: &'a Path) -> Result<Self, Box<dyn Error>> {
+        let mut found = Vec::new();
+        for suite in suites {
+            let list = folder.join("reached");
+            _ = fs::remove_file(&list);
+            let start = Instant::now();
+            for (variable, value) in [("MUTANT", "0"), ("MUTANT_REACHED", &*list.to_string_lossy())]
+            {
+                if !matches!(run(suite, folder, (variable, value), PATIENCE * 30)?, Ran::Passed) {
+                    return Err(format!(
+                        "{} fails without a mutant, {variable}={value}",
+                        suite.name
+                    )
+                    .into());
+                }
+            }
+            let reached = fs::read(&list).unwrap_or_default();
+            let reached = reached.as_chunks().0.iter().map(|id| u32::from_le_bytes(*id)).collect();
+            found.push((suite, start.elapsed(), reached));
+        }
+        found.sort_by_key(|(suite, time, _)| (!suite.of_core, *time));
+        Ok(Self { suites: found, folder })
+    }
+
+    fn judge(&self, mutant: u32) -> Result<Outcome, Box<dyn Error>> {
+        let mut outcome = Outcome::Unreached;
+        for (suite, time, _) in
+            self.suites.iter().filter(|(_, _, reached)| reached.contains(&mutant))
+        {
+            let patience = PATIENCE.max(*time * SLOWER);
+            match run(suite, self.folder, ("MUTANT", &mutant.to_string()), patience)? {
+                Ran::Passed => outcome = Outcome::Survived,
+                Ran::Failed => return Ok(Outcome::Caught(suite.name.clone())),
+                Ran::Endless => return Ok(Outcome::Timeout(suite.name.clone())),
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Judges each of these, `jobs` at a time.
+    pub(crate) fn all(
+        &self,
+        mutants: &[u32],
+        jobs: usize,
+        told: impl Fn(u32, &Outcome) + Sync,
+    ) -> Result<BTreeMap<u32, Outcome>, Box<dyn Error>> {
+        let (next, outcomes, failure) =
+            (Mutex::new(mutants.iter()), Mutex::new(BTreeMap::new()), Mutex::new(None));
+        thread::scope(|scope| {
+            for _ in 0..jobs {
+                scope.spawn(|| {
+                    while let Some(mutant) = next.lock().ok().and_then(|mut next| next.next()) {
+                        match self.judge(*mutant) {
+                            Ok(outcome) => {
+                                told(*mutant, &outcome);
+                                _ = outcomes
+                                    .lock()
+                                    .map(|mut outcomes| outcomes.insert(*mutant, outcome));
+                            }
+                            Err(error) => {
+                                _ = failure
+                                    .lock()
+                                    .map(|mut failure| *failure = Some(error.to_string()));
+                                return;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        match failure.into_inner()? {
+            Some(error) => Err(error.into()),
+            None => Ok(outcomes.into_inner()?),
+        }
+    }
+}
+
+fn run(
+    suite: &Suite,
+    folder: &Path,
+    variable: (&str, &str),
+    patience: Duration,
+) -> Result<Ran, Box<dyn Error>> {
+    let mut child = Command::new("sh")
+        .arg("-c")
+        .arg(format!("ulimit -c 0 -v {MEMORY}; exec \"$0\" -q"))
+        .arg(&suite.program)
+        .current_dir(&suite.folder)
+        .env(variable.0, variable.1)
+        .env("PROPTEST_RNG_SEED", "1")
+        .env("TMPDIR", folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(if status.success() { Ran::Passed } else { Ran::Failed });
+        }
+        if start.elapsed() > patience {
+            child.kill()?;
+            child.wait()?;
+            return Ok(Ran::Endless);
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
