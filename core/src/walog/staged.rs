@@ -10,7 +10,7 @@ use crate::bytes::control::Control;
 use crate::bytes::frame::Flags;
 use crate::durable::Durable;
 use crate::error::Error;
-use crate::storage::Directory;
+use crate::storage::{Directory, NameBuf};
 
 use super::commit::{Commit, Mark, Next, State};
 use super::hooks::{Event, Hooks};
@@ -53,6 +53,8 @@ pub struct StagedWriter<D: Directory, H: Hooks = ()> {
     writer: RawWalWriter<D, H>,
     /// The buffer that takes the place of the one that a commit takes along.
     empty: Vec<u8>,
+    /// The name that the last commit brought back: the next one's, most often.
+    name: Option<NameBuf>,
     running: bool,
     /// How large the buffer may become while a commit runs.
     staged_bytes_max: usize,
@@ -71,7 +73,8 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         let staged_bytes_max = writer.settings.buffer_bytes;
         let (empty, flushed) = (Vec::new(), None);
         let (running, sealing) = (false, false);
-        let mut staged = Self { writer, empty, running, staged_bytes_max, sealing, flushed };
+        let name = None;
+        let mut staged = Self { writer, empty, name, running, staged_bytes_max, sealing, flushed };
         if !staged.writer.tail.is_open() && !staged.writer.goes_on_in_place() {
             staged.writer.check_segments()?;
         }
@@ -302,6 +305,7 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
             self.writer.poisoned = true;
             return Err(Error::Poisoned { file: name });
         }
+        self.name = Some(name);
         self.flushed = through;
         self.writer.poisoned = true;
         if !matches!(next, Next::Begun) {
@@ -358,7 +362,8 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         let sync_name = !writer.tail.name_synced();
         let end = writer.tail.offset();
         let sink = writer.tail.sink()?;
-        let name = sink.name().clone();
+        let name = self.name.take().filter(|name| name == sink.name());
+        let name = name.unwrap_or_else(|| sink.name().clone());
         let empty = core::mem::take(&mut self.empty);
         let Some((file, bytes)) = sink.lend(empty, buffer_bytes)? else {
             return Err(Error::Busy { file: name });
