@@ -88,7 +88,7 @@ pub enum Event {
         /// The number of the new segment.
         segment: u32,
     },
-    /// A segment's file is about to be deleted.
+    /// A segment's file is about to be deleted, or to be used again.
     Deleting {
         /// Its number.
         segment: u32,

@@ -19,6 +19,7 @@ mod segment;
 mod segments;
 mod tail;
 mod typed;
+mod upcoming;
 
 pub use entry::WalEntry;
 pub use hooks::{Event, Hooks};
