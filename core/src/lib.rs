@@ -18,7 +18,7 @@
 //!
 //! | module | for |
 //! |---|---|
-//! | [`walog`] | [`WalWriter`](walog::WalWriter), [`WalReader`](walog::WalReader): typed entries (any serde type) or raw bytes, batches, rotation by size and age, flush policies, truncation of prefix and suffix, replay from any id, hooks; [`Follower`](walog::Follower) reads on while the log is written |
+//! | [`walog`] | [`WalWriter`](walog::WalWriter), [`WalReader`](walog::WalReader): typed entries (any serde type) or raw bytes, batches, rotation by size and age, segments made ready ahead, flush policies, truncation of prefix and suffix, replay from any id, hooks; [`Follower`](walog::Follower) reads on while the log is written |
 //! | [`checkpoint`] | streamed, checksummed, deterministic snapshot files, typed or raw |
 //! | [`publish`] | [`CheckpointPublisher`](publish::CheckpointPublisher): log durable, checkpoint durable, marker durable, and only then the covered segments go |
 //! | [`recover`] | [`recover_with_wal`](recover::recover_with_wal) for any checkpoint and entry type, stop at an id; [`RecoveryManager`](recover::RecoveryManager) for segment-based indexes |

@@ -160,6 +160,22 @@ mod switch {
         LoneMarkUnsynced,
         /// A segment is sealed before it is durable.
         RotatedUnsynced,
+        /// A segment counts as ready before its name is durable.
+        PreparedNameUnsynced,
+        /// Pruning deletes the segment that is ready, or being made so.
+        PreparedSwept,
+        /// A segment that was made ready is begun though the log has gone beyond its number.
+        StalePreparedTaken,
+        /// A pruned segment's file is zeroed before it is durable that its header has gone.
+        BeheadedUnsynced,
+        /// A pruned segment's file gets its new name before its zeros are durable.
+        RecycledUnsynced,
+        /// A pruned segment's file gets its new name before it is zeroed.
+        RecycledTooEarly,
+        /// A pruned segment whose file is used again is taken for a damaged one by who still reads it.
+        RecycledTakenForDamage,
+        /// The zeros in a file that is used again are taken for the log's end by who still reads it.
+        RecycledTakenForEnd,
         /// Segments are deleted from the newest on.
         NewestDeletedFirst,
         /// The folder is not synced after segments were deleted in it.

@@ -17,9 +17,9 @@ fn published(options: &PublishOptions) -> (MemoryDirectory, Wal) {
     let mut publisher = CheckpointPublisher::new(dir.clone(), options.clone()).unwrap();
     for number in 1..=10_u32 {
         let id = wal.append(&1).unwrap();
-        let published = publisher.publish(&mut wal, &u64::from(number)).unwrap();
-        assert_eq!((published.generation(), published.last_id()), (number, Some(id)));
-        assert_eq!(published.bytes(), 1, "a small number takes one byte");
+        let report = publisher.publish(&mut wal, &u64::from(number)).unwrap();
+        assert_eq!((report.generation(), report.last_id()), (number, Some(id)));
+        assert_eq!(report.bytes(), 1, "a small number takes one byte");
     }
     (dir, wal)
 }
@@ -32,7 +32,7 @@ fn all() -> PublishOptions {
 
 #[test]
 fn publishing_holds_to_every_option() {
-    let (dir, mut wal) = published(&all());
+    let (dir, mut wal) = report(&all());
     let files = dir.names();
     let kept: Vec<_> = files.iter().filter(|file| file.starts_with("snapshots/")).collect();
     assert_eq!(

@@ -13,9 +13,9 @@ mod common;
 
 use common::{entries, expected, payload, segment};
 use durability::storage::FsDirectory;
-use durability_core::storage::{Directory, MemoryDirectory, Name};
-use durability_core::walog::{Preparation, Prepared, RawWalWriter, Step, WalOptions};
-use durability_core::{EntryId, Error};
+use durability_core::storage::{Directory, MemoryDirectory, MemoryError, Name};
+use durability_core::walog::{Preparation, Prepared, RawWalReader, RawWalWriter, Step, WalOptions};
+use durability_core::{EntryId, Error, ReadMode};
 use durability_testkit::allocations::{Allocations, CountingAllocator, allocations};
 use durability_testkit::faults::{Counters, Counts, Fault, FaultyDirectory, Operation};
 
@@ -73,6 +73,11 @@ fn append_across<D: Directory>(wal: &mut RawWalWriter<D>) -> u64 {
         count += 1;
     }
     count
+}
+
+/// All files but the lock.
+fn segments_of(dir: &MemoryDirectory) -> Vec<String> {
+    dir.names().into_iter().filter(|name| name != "wal/LOCK").collect()
 }
 
 #[test]
@@ -150,7 +155,10 @@ fn what_is_prepared_is_zeros_of_the_segments_size_and_is_written_over() {
     assert_eq!(wal.prepared_segment(), Some(number));
     let name = segment(number);
     let zeros = memory.contents(Name::new(&name).unwrap()).unwrap();
-    assert!(zeros.len() as u64 == SEGMENT_BYTES && zeros.iter().all(|&byte| byte == 0));
+    assert_eq!(zeros.len() as u64, SEGMENT_BYTES);
+    let (mark, zeros) = zeros.split_at(32);
+    assert!(mark.starts_with(b"\x89DNXT\r\n\x1a"));
+    assert!(zeros.iter().all(|&byte| byte == 0));
     let count = append_across(&mut wal);
     assert_eq!((wal.tail_segment(), wal.prepared_segment()), (number, None));
     wal.close().unwrap();
@@ -236,14 +244,12 @@ fn nothing_is_prepared_twice_and_nothing_unused_is_left_behind() {
     assert!(wal.prepare().unwrap().is_none());
     wal.append(&payload(1)).unwrap();
     wal.close().unwrap();
-    let segments = memory.names().into_iter().filter(|name| name.ends_with(".WAL"));
-    assert_eq!(segments.collect::<Vec<_>>(), [segment(1)]);
+    assert_eq!(segments_of(&memory), [segment(1)]);
     // Dropped without being closed, the same.
     let mut wal = RawWalWriter::open(memory.clone(), small()).unwrap();
     assert!(wal.prepare_now().unwrap());
     drop(wal);
-    let segments = memory.names().into_iter().filter(|name| name.ends_with(".WAL"));
-    assert_eq!(segments.collect::<Vec<_>>(), [segment(1)]);
+    assert_eq!(segments_of(&memory), [segment(1)]);
 }
 
 #[test]
@@ -322,6 +328,199 @@ fn whatever_fails_in_a_preparation_costs_the_log_nothing() {
     };
     for fault in [Fault::Io, Fault::NoSpace, Fault::ShortWrite, Fault::IoAfter] {
         let failed = (1..100).take_while(|&nth| fails(nth, fault)).count();
-        assert!(failed >= 5 && failed < 99, "{failed} of {fault:?}");
+        assert!((5..99).contains(&failed), "{failed} of {fault:?}");
     }
+}
+
+#[test]
+fn opening_after_a_kill_reads_nothing_of_a_segment_that_was_only_made_ready() {
+    let (memory, _, mut wal) = counted(options());
+    wal.append(&[7; 1000]).unwrap();
+    let _durable = wal.flush_and_sync().unwrap();
+    assert!(wal.prepare_now().unwrap());
+    let killed = common::disk(&common::image(&memory));
+    let dir = FaultyDirectory::new(killed.clone());
+    let counters = dir.counters();
+    let reading = cost(&counters, || {
+        assert_eq!(
+            RawWalReader::open(dir.clone(), options()).unwrap().log_id(),
+            Some(wal.log_id())
+        );
+    });
+    assert!(reading.bytes_read < 500, "{reading:?}");
+    let opening = cost(&counters, || {
+        assert_eq!(RawWalWriter::open(dir, options()).unwrap().entry_count(), 1);
+    });
+    assert!(opening.bytes_read < 2000, "{opening:?}");
+    assert_eq!(segments_of(&killed), [segment(1)]);
+}
+
+/// A log whose first segment was pruned and kept, to be used again.
+fn pruned() -> (MemoryDirectory, Counters, RawWalWriter<Counted>) {
+    let (memory, counters, mut wal) = counted(small().recycle(true));
+    assert!(wal.prepare_now().unwrap());
+    append_across(&mut wal);
+    append_across(&mut wal);
+    wal.truncate_prefix(wal.next_entry_id()).unwrap();
+    (memory, counters, wal)
+}
+
+#[test]
+fn a_pruned_segment_is_zeroed_under_its_old_name_and_then_gets_its_new_one() {
+    let (memory, counters, mut wal) = pruned();
+    let old = segment(1);
+    assert!(memory.names().contains(&old));
+    counters.start_trace();
+    assert!(wal.prepare_now().unwrap());
+    let trace = counters.take_trace();
+    let changes = trace.iter().filter(|event| event.operation.changes());
+    let changes: Vec<_> = changes.map(|event| (event.operation, event.name.clone())).collect();
+    let new = segment(wal.prepared_segment().unwrap());
+    let expected = [
+        (Operation::Reopen, old.clone()),
+        (Operation::Write, old.clone()),
+        (Operation::SyncData, old.clone()),
+        (Operation::Write, old.clone()),
+        (Operation::SyncData, old.clone()),
+        (Operation::Rename, old),
+        (Operation::SyncDir, "wal".to_owned()),
+        (Operation::Reopen, new),
+    ];
+    assert_eq!(changes, expected);
+    let first = wal.first_entry_id().get();
+    append_across(&mut wal);
+    let last = wal.last_entry_id().unwrap().get();
+    wal.close().unwrap();
+    assert_eq!(entries(memory, small()).unwrap(), common::expected(first..=last));
+}
+
+/// Another log could not be opened after a crash between the rename of a recycled segment and its first header.
+#[test]
+fn a_crash_between_the_renaming_of_a_recycled_segment_and_its_first_header_opens() {
+    let (memory, _, mut wal) = pruned();
+    let (first, last) = (wal.first_entry_id().get(), wal.last_entry_id().unwrap().get());
+    let mut preparation = wal.prepare().unwrap().unwrap();
+    let new = segment(preparation.segment().unwrap());
+    let mut images = vec![common::image(&memory)];
+    while let Step::Working = preparation.step().unwrap() {
+        images.push(common::image(&memory));
+    }
+    images.push(common::image(&memory));
+    // Any old name with any new one, and one content under both.
+    let contents =
+        |name: &str| images.iter().map(|image| image.get(name).cloned()).collect::<Vec<_>>();
+    let before = images.first().unwrap().clone();
+    for old_content in contents(&segment(1)) {
+        for new_content in contents(&new) {
+            let mut image = before.clone();
+            image.remove(&segment(1));
+            image.extend(old_content.clone().map(|content| (segment(1), content)));
+            image.extend(new_content.map(|content| (new.clone(), content)));
+            let dir = common::disk(&image);
+            assert_eq!(entries(dir.clone(), small()).unwrap(), expected(first..=last));
+            let mut wal = RawWalWriter::open(dir.clone(), small()).unwrap();
+            wal.append(&payload(last + 1)).unwrap();
+            append_across(&mut wal);
+            let last = wal.last_entry_id().unwrap().get();
+            wal.close().unwrap();
+            assert_eq!(entries(dir, small()).unwrap(), expected(first..=last));
+        }
+    }
+}
+
+/// Segments of several blocks, so that a reader is in the middle of one for long.
+fn long() -> WalOptions {
+    common::small().segment_bytes(2 << 10).preallocate(true).recycle(true)
+}
+
+/// What a reader shows that was opened before a segment was pruned, stops after `before` entries, and goes on after so many steps of using the segment's file
+/// again.
+fn read_beside(
+    before: usize,
+    steps: usize,
+    tail: bool,
+) -> Result<Vec<common::Entry>, Error<MemoryError>> {
+    let (memory, _, mut wal) = counted(long());
+    assert!(wal.prepare_now().unwrap());
+    if tail {
+        for id in 1..=40 {
+            wal.append(&payload(id)).unwrap();
+        }
+    } else {
+        append_across(&mut wal);
+    }
+    let _durable = wal.flush_and_sync().unwrap();
+    let mut reader = RawWalReader::open(memory, long()).unwrap();
+    let mut entries = reader.entries(ReadMode::BestEffort).unwrap();
+    let mut seen = Vec::new();
+    for _ in 0..before {
+        let entry = entries.next().unwrap().unwrap();
+        seen.push((entry.id.get(), entry.payload.to_vec()));
+    }
+    append_across(&mut wal);
+    append_across(&mut wal);
+    let second = wal.segments().nth(1).unwrap();
+    wal.truncate_prefix(second.first_id()).unwrap();
+    let mut preparation = wal.prepare().unwrap().unwrap();
+    for _ in 0..steps {
+        if let Step::Ready(prepared) = preparation.step().unwrap() {
+            wal.install(prepared);
+            // It becomes the tail, and has other entries.
+            append_across(&mut wal);
+            append_across(&mut wal);
+            wal.flush().unwrap();
+            break;
+        }
+    }
+    while let Some(entry) = entries.next()? {
+        seen.push((entry.id.get(), entry.payload.to_vec()));
+    }
+    Ok(seen)
+}
+
+#[test]
+fn a_reader_of_a_segment_that_is_used_again_misses_it_and_never_calls_it_damaged_or_ended() {
+    for tail in [false, true] {
+        let all = read_beside(0, 0, tail).unwrap();
+        let acknowledged = 40;
+        assert!(all.len() >= acknowledged);
+        for before in 0..40 {
+            for steps in 0..8 {
+                match read_beside(before, steps, tail) {
+                    Ok(seen) => assert!(
+                        seen.len() >= acknowledged && all.starts_with(&seen),
+                        "{before} entries, {steps} steps: {} of {}",
+                        seen.len(),
+                        all.len()
+                    ),
+                    Err(Error::Missing { file }) => assert_eq!(file.as_name().as_str(), segment(1)),
+                    Err(error) => panic!("{before} entries, {steps} steps: {error}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tail_without_room_gives_way_to_the_segment_that_is_ready() {
+    let (memory, counters, mut wal) = counted(options());
+    assert!(!wal.begin_prepared().unwrap());
+    assert!(wal.prepare_now().unwrap());
+    let prepared = wal.prepared_segment().unwrap();
+    // Nothing is in the first segment, and its header is durable.
+    let begin = cost(&counters, || assert!(wal.begin_prepared().unwrap()));
+    assert_eq!((begin.syncs(), begin.of(Operation::Create)), (0, 0));
+    assert_eq!((wal.tail_segment(), wal.prepared_segment()), (prepared, None));
+    wal.append(&payload(1)).unwrap();
+    assert!(wal.prepare_now().unwrap());
+    let begin = cost(&counters, || assert!(wal.begin_prepared().unwrap()));
+    assert_eq!((begin.of(Operation::SyncData), begin.of(Operation::SyncDir)), (1, 0));
+    assert_eq!(wal.durable_through(), EntryId::new(1));
+    wal.close().unwrap();
+    // Closed, opened and gone on with.
+    let mut wal = RawWalWriter::open(memory.clone(), options()).unwrap();
+    assert!(wal.prepare_now().unwrap() && wal.begin_prepared().unwrap());
+    wal.append(&payload(2)).unwrap();
+    wal.close().unwrap();
+    assert_eq!(entries(memory, options()).unwrap(), expected(1..=2));
 }

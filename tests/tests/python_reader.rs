@@ -19,6 +19,7 @@ use durability::storage::FsDirectory;
 use durability::walog::WalWriter;
 use durability_core::EntryId;
 use durability_core::storage::{MemoryDirectory, Name};
+use durability_core::walog::{RawWalWriter, Step, WalOptions};
 
 use stories::{STORIES, names_with, shown_checkpoint, shown_wal};
 
@@ -76,6 +77,32 @@ fn python_reads_every_story_as_rust_does() {
             expected += &shown_checkpoint(&dir, Name::new(&file).unwrap());
         }
         assert_eq!(printed(&readable(scratch.path(), &dir)), expected, "{}", story.name);
+    }
+}
+
+#[test]
+fn python_reads_a_log_beside_segments_that_are_being_made_ready_as_rust_does() {
+    if !python_is_there() {
+        return;
+    }
+    let options = WalOptions::new().segment_bytes(512).preallocate(true).recycle(true);
+    let dir = MemoryDirectory::new();
+    let mut wal = RawWalWriter::open(dir.clone(), options).unwrap();
+    assert!(wal.prepare_now().unwrap());
+    while wal.segments().count() < 3 {
+        wal.append(b"an entry of some length").unwrap();
+    }
+    wal.truncate_prefix(wal.next_entry_id()).unwrap();
+    let mut preparation = wal.prepare().unwrap().unwrap();
+    loop {
+        let scratch = tempfile::tempdir().unwrap();
+        export(&dir, scratch.path());
+        let expected = shown_wal(&dir);
+        assert!(!expected.is_empty());
+        assert_eq!(printed(&readable(scratch.path(), &dir)), expected);
+        if let Step::Ready(_) = preparation.step().unwrap() {
+            break;
+        }
     }
 }
 

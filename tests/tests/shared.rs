@@ -514,7 +514,7 @@ fn typed_entries_are_encoded_without_the_lock_and_without_allocating() {
     let wal = SharedWal::<u64, _>::open(dir, WalOptions::new(), alone()).unwrap();
     let _ticket = wal.append(&1).unwrap();
     let _durable = wal.sync().unwrap();
-    let (_, cost) = allocations(|| {
+    let ((), cost) = allocations(|| {
         for number in 0..100 {
             let _ticket = wal.append(&number).unwrap();
         }

@@ -40,3 +40,17 @@ fn logs_in_one_directory_survive_each_for_itself() {
     let sum = survives("fleet");
     assert!(sum.distinct > 2_000 && sum.faults > 100, "{sum}");
 }
+
+/// Segments are made ready in steps, at once, and out of pruned ones, while everything else goes on.
+#[test]
+fn the_log_survives_crashes_with_segments_made_ready_ahead() {
+    let sum = survives("wal-prepared");
+    assert!(sum.distinct > 10_000, "{sum}");
+}
+
+/// A preparation that fails costs the log nothing.
+#[test]
+fn the_log_survives_faults_in_preparations_and_then_a_crash() {
+    let sum = survives("wal-prepared-faults");
+    assert!(sum.distinct > 10_000, "{sum}");
+}

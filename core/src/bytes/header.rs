@@ -188,6 +188,34 @@ impl FileHeader<SEGMENT_HEADER_BYTES> for SegmentHeader {
     }
 }
 
+/// What stands in the place of the header of a segment that was made ready and has not been begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReadyMark {
+    pub(crate) common: Common,
+    pub(crate) segment: u32,
+}
+
+pub(crate) const READY_MARK_BYTES: usize = 32;
+const _: () = assert!(SEGMENT.end + 4 == READY_MARK_BYTES);
+// The header takes the mark's place, all of it.
+const _: () = assert!(READY_MARK_BYTES <= SEGMENT_HEADER_BYTES);
+
+impl FileHeader<READY_MARK_BYTES> for ReadyMark {
+    const MAGIC: [u8; 8] = *b"\x89DNXT\r\n\x1a";
+
+    fn common(&self) -> Common {
+        self.common
+    }
+
+    fn encode_own(&self, bytes: &mut [u8; READY_MARK_BYTES]) {
+        put(bytes, SEGMENT, &self.segment.to_le_bytes());
+    }
+
+    fn decode_own(common: Common, bytes: &[u8; READY_MARK_BYTES]) -> Self {
+        Self { common, segment: get_u32(bytes, SEGMENT) }
+    }
+}
+
 /// The salt of a WAL segment's frames. It can be had without the segment's own header.
 pub(crate) fn segment_salt(crc: Crc, log_id: u64, segment: u32) -> u32 {
     let log_id = if planted!(SaltWithoutLogId) { 0 } else { log_id };
@@ -295,6 +323,9 @@ mod tests {
             segment: 3,
         };
         assert_eq!(CheckpointHeader::decode(crc, &header.encode(crc)), Decoded::Header(header));
+        let mark = ReadyMark { common: header.common, segment: 31 };
+        assert_eq!(ReadyMark::decode(crc, &mark.encode(crc)), Decoded::Header(mark));
+        assert_eq!(SegmentHeader::decode(crc, &mark.encode(crc)), Decoded::Bad);
         let header = RecordLogHeader { common: header.common };
         assert_eq!(RecordLogHeader::decode(crc, &header.encode(crc)), Decoded::Header(header));
     }
@@ -366,6 +397,8 @@ mod tests {
                 ("checksum", checksum),
             ],
         );
+        let checksum = checksum_at::<READY_MARK_BYTES>();
+        table_must_be("### Ready mark, 32 bytes", &[("segment", SEGMENT), ("checksum", checksum)]);
         let checksum = checksum_at::<RECORD_LOG_HEADER_BYTES>();
         table_must_be(
             "### Record log header, 32 bytes",

@@ -113,6 +113,11 @@ where
         self.window.len()
     }
 
+    /// See [`Window::beginning`].
+    pub(crate) fn beginning(&mut self, bytes: &mut [u8]) -> Result<usize, Error<R::Error>> {
+        self.window.beginning(bytes)
+    }
+
     /// See [`Window::written_end`].
     pub(super) fn written_end(&mut self, from: u64) -> Result<u64, Error<R::Error>> {
         self.window.written_end(from)

@@ -2,8 +2,8 @@
 
 use crate::bytes::crc::Crc;
 use crate::bytes::header::{
-    CheckpointHeader, Common, Decoded, FileHeader as _, Origin, Previous, RecordLogHeader,
-    SegmentHeader, segment_salt,
+    CheckpointHeader, Common, Decoded, FileHeader as _, Origin, Previous, ReadyMark,
+    RecordLogHeader, SegmentHeader, segment_salt,
 };
 
 use super::document::{Block, block, blocks_named};
@@ -49,6 +49,14 @@ fn segment_headers_are_the_ones_in_the_document() {
         block.must_be(&header.encode(crc));
         assert_eq!(SegmentHeader::decode(crc, &block.bytes), Decoded::Header(header));
     }
+}
+
+#[test]
+fn the_ready_mark_is_the_one_in_the_document() {
+    let (crc, block) = (Crc::detect(), block("ready-mark"));
+    let mark = ReadyMark { common: common(&block), segment: block.number32("segment") };
+    block.must_be(&mark.encode(crc));
+    assert_eq!(ReadyMark::decode(crc, &block.bytes), Decoded::Header(mark));
 }
 
 #[test]

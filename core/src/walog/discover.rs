@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use crate::bytes::crc::Crc;
 use crate::bytes::frame::Codec;
 use crate::bytes::header::{
-    Decoded, FileHeader as _, SEGMENT_HEADER_BYTES, SegmentHeader, segment_salt,
+    Decoded, FileHeader as _, READY_MARK_BYTES, ReadyMark, SEGMENT_HEADER_BYTES, SegmentHeader,
+    segment_salt,
 };
 use crate::error::{Context as _, Corruption, CorruptionKind, Error, Limit, Operation};
 use crate::file::frames::Frames;
@@ -96,20 +97,42 @@ pub(crate) fn discover<D: Directory>(
     {
         return Ok(found);
     }
+    let mut doubt = None;
     loop {
-        if let Some(found) = look(dir, settings, purpose, buffer)? {
-            return Ok(found);
+        match look(dir, settings, purpose, buffer)? {
+            Looked::Found(found) => return Ok(found),
+            Looked::Overtaken => {}
+            Looked::Broken { broken, tail } => {
+                // A writer beside this reader may have begun a tail that this look has not seen, whose word it is that the segment has gone. It was there
+                // before the segment went, so a second look sees it.
+                if purpose == Purpose::Write || doubt == Some((broken, tail)) {
+                    return Err(damaged(settings, broken));
+                }
+                doubt = Some((broken, tail));
+            }
         }
     }
 }
 
-/// Looks once; `None` if a writer beside this reader has begun the log meanwhile.
+/// What one look came to.
+enum Looked {
+    Found(Discovered),
+    /// A writer beside this reader has begun the log meanwhile.
+    Overtaken,
+    /// By the word of this tail, a segment of the chain is not what it must be.
+    Broken {
+        broken: Broken,
+        tail: u32,
+    },
+}
+
+/// Looks once.
 fn look<D: Directory>(
     dir: &D,
     settings: &Settings,
     purpose: Purpose,
     buffer: &mut Vec<u8>,
-) -> Result<Option<Discovered>, Error<D::Error>> {
+) -> Result<Looked, Error<D::Error>> {
     if purpose == Purpose::Write && !planted!(OpenedFolderUnsynced) {
         // A name that only a cache has must not become part of what is built upon.
         dir.sync_dir(settings.folder()).on(Operation::SyncDir, &settings.lock_name()?)?;
@@ -130,7 +153,8 @@ fn look<D: Directory>(
     observed.reverse();
     let Some((tail, header)) = chain::tail(&observed) else {
         let unfinished = check_unfinished_only(dir, settings, &observed, buffer)?;
-        return Ok(unfinished.then(|| Discovered { observed, ..Discovered::default() }));
+        let found = unfinished.then(|| Discovered { observed, ..Discovered::default() });
+        return Ok(found.map_or(Looked::Overtaken, Looked::Found));
     };
     let log_id = header.common.log_id;
     for seen in observed.iter().filter(|seen| seen.number > tail) {
@@ -140,11 +164,13 @@ fn look<D: Directory>(
     let mut found = Discovered { observed, log_id, oldest, header_oldest, ..Discovered::default() };
     if purpose == Purpose::Read {
         match chain::chain(&found.observed, found.oldest) {
-            // The missing segments may have been pruned since the tail began: its prune frames tell.
-            Err(Broken { kind: CorruptionKind::Hole { .. }, .. }) => {}
+            // Segments that are missing, or whose files are being used again, may have been pruned since the tail began: its prune frames tell.
+            Err(Broken {
+                kind: CorruptionKind::Hole { .. } | CorruptionKind::FileHeader, ..
+            }) => {}
             result => {
                 found.chain = result.map_err(|broken| damaged(settings, broken))?;
-                return Ok(Some(found));
+                return Ok(Looked::Found(found));
             }
         }
     }
@@ -157,9 +183,11 @@ fn look<D: Directory>(
         }
         found.end = Some(end);
     }
-    let chain = chain::chain(&found.observed, found.oldest);
-    found.chain = chain.map_err(|broken| damaged(settings, broken))?;
-    Ok(Some(found))
+    match chain::chain(&found.observed, found.oldest) {
+        Ok(chain) => found.chain = chain,
+        Err(broken) => return Ok(Looked::Broken { broken, tail }),
+    }
+    Ok(Looked::Found(found))
 }
 
 fn damaged<E: StoreError>(settings: &Settings, broken: Broken) -> Error<E> {
@@ -222,7 +250,7 @@ pub(crate) fn open_segment<D: Directory>(
 ) -> Result<SegmentReader<D::Reader>, Error<D::Error>> {
     let (file, name) = open(dir, settings, segment.number)?;
     let frames = segment::frames(file, name, buffer, settings, log_id, segment)?;
-    Ok(SegmentReader::new(frames, segment))
+    Ok(SegmentReader::new(frames, segment, settings.recycle))
 }
 
 /// Reads the tail to its end.
@@ -252,6 +280,10 @@ fn check_unfinished<D: Directory>(
     buffer: &mut Vec<u8>,
 ) -> Result<(), Error<D::Error>> {
     let mut frames = headless(dir, settings, log_id, number, core::mem::take(buffer))?;
+    if is_ready(&mut frames, log_id, number)? {
+        *buffer = frames.into_window().into_buffer();
+        return Ok(());
+    }
     let behind = frames.search_synced(SEGMENT_HEADER_BYTES as u64, 0)?;
     let name = frames.name().clone();
     *buffer = frames.into_window().into_buffer();
@@ -260,6 +292,19 @@ fn check_unfinished<D: Directory>(
         return Err(bad_header(name));
     }
     Ok(())
+}
+
+/// Whether a segment has been made ready and never begun: then no frame in it was ever synced, and it need not be read.
+fn is_ready<R>(frames: &mut Frames<R>, log_id: u64, number: u32) -> Result<bool, Error<R::Error>>
+where
+    R: ReadFile,
+    R::Error: StoreError,
+{
+    let mut bytes = [0; READY_MARK_BYTES];
+    let length = frames.beginning(&mut bytes)?;
+    let mark = ReadyMark::decode(frames.codec().crc(), bytes.get(..length).unwrap_or_default());
+    let Decoded::Header(mark) = mark else { return Ok(false) };
+    Ok(mark.common.log_id == log_id && mark.segment == number)
 }
 
 /// No header verifies: rule 6. False if one does by now.

@@ -109,7 +109,7 @@ pub enum Event {
         /// The first entry that is left.
         kept_from: EntryId,
     },
-    /// A segment's file is about to be deleted.
+    /// A segment's file is about to be deleted, or to be used again.
     Deleting {
         /// Its number.
         segment: u32,

@@ -24,6 +24,7 @@ mod segments;
 mod staged;
 mod tail;
 mod typed;
+mod upcoming;
 
 pub use commit::Commit;
 pub use entry::WalEntry;

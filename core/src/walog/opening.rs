@@ -12,10 +12,10 @@ use crate::storage::{Directory, Locking};
 use super::discover::{Discovered, Purpose, discover};
 use super::hooks::Hooks;
 use super::options::{Settings, WalOptions};
-use super::prepare::Upcoming;
 use super::raw_reader::TornTail;
 use super::raw_writer::RawWalWriter;
 use super::tail::Tail;
+use super::upcoming::Upcoming;
 
 /// What to do with a log that is, or is not, there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

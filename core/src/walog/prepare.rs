@@ -1,16 +1,17 @@
-//! The next segment's file, made ready before it is needed, so that a rotation waits for nothing but the outgoing segment's sync.
+//! The next segment's file, made ready in small steps, beside the log.
 //!
-//! Must never touch a file that is part of the log, hand over one whose zeros or whose name are not durable, nor poison the writer: what fails here is
-//! given up, and the log goes on without.
+//! Must never touch a file that is part of the log, hand over one whose zeros or whose name are not durable: what fails here is given up, and the
+//! log goes on without.
 
 use core::fmt;
 
+use crate::bytes::crc::Crc;
+use crate::bytes::header::{FileHeader as _, READY_MARK_BYTES, ReadyMark};
 use crate::error::{Context as _, Error, Operation};
 use crate::file::sink::write_all;
 use crate::storage::{AppendFile, Directory, NameBuf, ReadFile as _, StoreError};
 
-use super::hooks::Hooks;
-use super::raw_writer::RawWalWriter;
+use super::upcoming::Held;
 
 /// Bytes of one write of zeros. Larger ones make the page cache take the file in larger units, which the small writes of later commits then pay for.
 const PIECE_BYTES: usize = 8 << 10;
@@ -18,23 +19,10 @@ const PIECE_BYTES: usize = 8 << 10;
 /// Writes of zeros in one step.
 const PIECES_A_STEP: usize = 8;
 
-/// Numbers that are left out before the one that is prepared, for segments that are begun while the preparation still runs: then it is not in vain.
-const NUMBERS_BETWEEN: u32 = 1;
-
-/// The log's lock, held by the writer and by what it has given away: while one of them lives, nobody else can open the log, and so nobody else can come to
-/// use the numbers that they use.
-///
-/// Nobody locks the mutex. It makes a lock that may only be sent to other threads one that may be shared by them.
-#[cfg(target_has_atomic = "ptr")]
-pub(super) type Held<L> = alloc::sync::Arc<spin::Mutex<L>>;
-/// The same, where there are no threads.
-#[cfg(not(target_has_atomic = "ptr"))]
-pub(super) type Held<L> = alloc::rc::Rc<spin::Mutex<L>>;
-
 /// Makes the file of a log's next segment ready, in small steps, beside a writer that goes on appending: created, filled with written zeros, synced, its
 /// name too.
 ///
-/// [`RawWalWriter::prepare`] begins it, [`RawWalWriter::install`] hands the writer what comes of it. In between it knows nothing of the writer, and may run on
+/// [`RawWalWriter::prepare`](super::RawWalWriter::prepare) begins it, [`RawWalWriter::install`](super::RawWalWriter::install) hands the writer what comes of it. In between it knows nothing of the writer, and may run on
 /// another thread. It holds the log's lock as well: as long as it, or an unused [`Prepared`], is there, nobody else can open the log, though the writer be gone.
 ///
 /// Dropping it before it has finished gives the file up and removes it, as far as that succeeds.
@@ -67,6 +55,8 @@ struct Work<D: Directory> {
     number: u32,
     name: NameBuf,
     bytes: u64,
+    /// What the file begins with, if it has room.
+    mark: [u8; READY_MARK_BYTES],
     /// The dead segment whose file is used again, while it has its old name.
     recycled: Option<NameBuf>,
     /// There may be a file of the new name, and it is ours.
@@ -78,6 +68,11 @@ struct Work<D: Directory> {
 /// How far a preparation has come.
 enum Stage<A> {
     Begin,
+    /// The old header goes.
+    Behead {
+        file: A,
+        end: u64,
+    },
     /// Zeros up to the end.
     Fill {
         file: A,
@@ -93,36 +88,44 @@ enum Stage<A> {
 pub enum Step<D: Directory> {
     /// There is more to do.
     Working,
-    /// The file is ready, for [`RawWalWriter::install`]. The preparation has nothing more to do.
+    /// The file is ready, for [`RawWalWriter::install`](super::RawWalWriter::install). The preparation has nothing more to do.
     Ready(Prepared<D>),
 }
 
 /// The file of a next segment, ready to be written. Dropped without being installed, it is removed, as far as that succeeds.
 pub struct Prepared<D: Directory> {
     dir: D,
-    number: u32,
+    pub(super) number: u32,
     name: NameBuf,
     file: Option<D::Appender>,
     /// None once the writer has it, which holds the lock itself.
-    held: Option<Held<D::Lock>>,
-}
-
-/// What a writer knows of the segments to come.
-pub(super) struct Upcoming<D: Directory> {
-    /// Before the lock: an unused file is removed while it is held.
-    ready: Option<Prepared<D>>,
-    /// The number that was given to the last preparation.
-    claimed: Option<u32>,
-    /// A dead segment whose file was kept, to be used again.
-    spare: Option<u32>,
-    /// The one that was given to the last preparation.
-    recycled: Option<u32>,
-    /// Somebody prepares segments, so an append need never fill one.
-    asked: bool,
-    held: Held<D::Lock>,
+    pub(super) held: Option<Held<D::Lock>>,
 }
 
 impl<D: Directory> Preparation<D> {
+    /// Nothing is done yet. `recycled` is the file of a dead segment.
+    pub(super) fn new(
+        dir: D,
+        mark: ReadyMark,
+        name: NameBuf,
+        bytes: u64,
+        recycled: Option<NameBuf>,
+        held: Held<D::Lock>,
+    ) -> Self {
+        let work = Work {
+            dir,
+            number: mark.segment,
+            name: name.clone(),
+            bytes,
+            mark: mark.encode(Crc::detect()),
+            recycled,
+            created: false,
+            stage: Stage::Begin,
+            held,
+        };
+        Self { work: Some(work), name }
+    }
+
     /// The number of the segment that is being prepared, as long as it has not been handed over or given up.
     pub fn segment(&self) -> Option<u32> {
         self.work.as_ref().map(|work| work.number)
@@ -134,7 +137,7 @@ impl<D: Directory> Preparation<D> {
     ///
     /// # Errors
     /// What the directory reports, [`Error::Exists`] if something has the name. The file is given up then, and removed as far as that succeeds; the writer is
-    /// as good as before, and may be asked to [`prepare`](RawWalWriter::prepare) again, or never. [`Error::Poisoned`] after that, and after
+    /// as good as before, and may be asked to [`prepare`](super::RawWalWriter::prepare) again, or never. [`Error::Poisoned`] after that, and after
     /// [`Step::Ready`].
     pub fn step(&mut self) -> Result<Step<D>, Error<D::Error>> {
         let Some(mut work) = self.work.take() else {
@@ -159,8 +162,18 @@ impl<D: Directory> Work<D> {
     fn step(&mut self) -> Result<Option<D::Appender>, Error<D::Error>> {
         match core::mem::replace(&mut self.stage, Stage::Begin) {
             Stage::Begin => self.stage = self.begin()?,
+            Stage::Behead { mut file, end } => {
+                // First of all, and durably: whoever reads the log, beside the writer or after a crash, finds that the segment is none any more before
+                // anything else of it is lost. crash: a dead segment, whole or without a header
+                let old = self.file_name();
+                write_all(&mut file, old, &self.mark)?;
+                if !planted!(BeheadedUnsynced) {
+                    file.sync_data().on(Operation::Sync, old)?;
+                }
+                self.stage = Stage::Fill { file, end };
+            }
             Stage::Fill { mut file, end } => {
-                if fill(&mut file, self.file_name(), end)? {
+                if fill(&mut file, self.file_name(), &self.mark, end)? {
                     // crash: a new file with some of its zeros, or a dead one with some of its old bytes
                     if !(self.recycled.is_some() && planted!(RecycledUnsynced)) {
                         file.sync_data().on(Operation::Sync, self.file_name())?;
@@ -217,7 +230,7 @@ impl<D: Directory> Work<D> {
                     self.rename()?;
                 }
                 // All of it: behind a shorter room, old bytes would look like a torn tail.
-                return Ok(Some(Stage::Fill { file, end: self.bytes.max(length) }));
+                return Ok(Some(Stage::Behead { file, end: self.bytes.max(length) }));
             }
             self.dir.remove(old.as_name()).on(Operation::Remove, old)?;
         }
@@ -256,20 +269,26 @@ impl<D: Directory> Work<D> {
     }
 }
 
-/// Writes some zeros; true if the file ends where it is to end.
-fn fill<A>(file: &mut A, name: &NameBuf, end: u64) -> Result<bool, Error<A::Error>>
+/// Writes the mark, or some zeros behind it; true if the file ends where it is to end.
+fn fill<A>(file: &mut A, name: &NameBuf, mark: &[u8], end: u64) -> Result<bool, Error<A::Error>>
 where
     A: AppendFile,
     A::Error: StoreError,
 {
     static ZEROS: [u8; PIECE_BYTES] = [0; PIECE_BYTES];
+    if file.position() == 0 && end > 0 {
+        write_all(file, name, mark)?;
+    }
     for _ in 0..PIECES_A_STEP {
-        let left = end.saturating_sub(file.position());
+        let (position, piece) = (file.position(), PIECE_BYTES as u64);
+        let left = end.saturating_sub(position);
         if left == 0 {
             return Ok(true);
         }
-        let left = usize::try_from(left).unwrap_or(usize::MAX);
-        write_all(file, name, ZEROS.get(..left).unwrap_or(&ZEROS))?;
+        // To the end of a piece: the mark must not shift all that follow.
+        let bytes = left.min(piece.saturating_sub(position % piece));
+        let bytes = usize::try_from(bytes).unwrap_or(PIECE_BYTES);
+        write_all(file, name, ZEROS.get(..bytes).unwrap_or(&ZEROS))?;
     }
     Ok(false)
 }
@@ -287,6 +306,11 @@ impl<D: Directory> Prepared<D> {
     pub const fn segment(&self) -> u32 {
         self.number
     }
+
+    pub(super) fn into_file(mut self) -> Option<(u32, D::Appender, NameBuf)> {
+        let name = core::mem::replace(&mut self.name, NameBuf::unnamed());
+        Some((self.number, self.file.take()?, name))
+    }
 }
 
 impl<D: Directory> Drop for Prepared<D> {
@@ -296,151 +320,6 @@ impl<D: Directory> Drop for Prepared<D> {
             // Best effort: what stays is an unfinished creation, and the next open deletes it.
             let _ignored = self.dir.remove(self.name.as_name());
         }
-    }
-}
-
-impl<D: Directory> Upcoming<D> {
-    pub(super) fn new(lock: D::Lock) -> Self {
-        let held = Held::new(spin::Mutex::new(lock));
-        Self { ready: None, claimed: None, spare: None, recycled: None, asked: false, held }
-    }
-
-    /// Whether a preparation, or what came of one, is with somebody else.
-    fn is_given_away(&self) -> bool {
-        Held::strong_count(&self.held) > 1
-    }
-
-    /// Whether segments are prepared by somebody.
-    pub(super) const fn asked(&self) -> bool {
-        self.asked
-    }
-
-    /// The number of the segment that is ready.
-    pub(super) fn ready(&self) -> Option<u32> {
-        self.ready.as_ref().map(|ready| ready.number)
-    }
-
-    /// The number that is not to be used for anything else.
-    pub(super) const fn claimed(&self) -> Option<u32> {
-        self.claimed
-    }
-
-    /// Takes the file that is ready.
-    pub(super) fn take(&mut self) -> Option<(u32, D::Appender, NameBuf)> {
-        let mut ready = self.ready.take()?;
-        let name = core::mem::replace(&mut ready.name, NameBuf::unnamed());
-        Some((ready.number, ready.file.take()?, name))
-    }
-
-    /// Whether a file that is not part of the log is needed all the same.
-    pub(super) fn needs(&self, number: u32) -> bool {
-        if planted!(PreparedSwept) {
-            return false;
-        }
-        let in_work = self.ready.is_some() || self.is_given_away();
-        let claimed = self.claimed == Some(number) || self.recycled == Some(number);
-        in_work && claimed || self.spare == Some(number)
-    }
-
-    /// Keeps the file of a dead segment, to be used again, unless there is one already, or nobody asks for it.
-    pub(super) fn keep(&mut self, number: u32) -> bool {
-        let keep = self.asked && self.spare.is_none();
-        if keep {
-            self.spare = Some(number);
-        }
-        keep
-    }
-
-    /// The dead segment whose file was kept, and will not be used again.
-    pub(super) const fn give_spare(&mut self) -> Option<u32> {
-        self.spare.take()
-    }
-}
-
-impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
-    /// Begins to make the file of the next segment ready, beside the log.
-    ///
-    /// `None` if one is [ready](Self::prepared_segment) or in the works, and where the directory cannot: where files are not opened again
-    /// ([`Capabilities::reopen`](crate::storage::Capabilities::reopen)), and where bytes are written in granules, as on flash. Without
-    /// [`preallocate`](super::WalOptions::preallocate) the file is created, its name made durable, and that is all.
-    ///
-    /// From the first call on, no append fills a segment with zeros: one that rotates before the next file is ready takes a file that grows.
-    ///
-    /// **Durability.** Nothing that the log holds is touched, whatever becomes of the preparation.
-    ///
-    /// # Errors
-    /// [`Error::Poisoned`], [`Error::Name`].
-    pub fn prepare(&mut self) -> Result<Option<Preparation<D>>, Error<D::Error>>
-    where
-        D: Clone,
-    {
-        self.check()?;
-        if !self.settings.prepare || self.upcoming.ready.is_some() || self.upcoming.is_given_away()
-        {
-            return Ok(None);
-        }
-        self.upcoming.asked = true;
-        // What was claimed before was given up: nobody knows what its file holds, or whether its name comes back.
-        let used = self.highest.max(self.upcoming.claimed.unwrap_or(0));
-        let Some(number) = used.checked_add(1 + NUMBERS_BETWEEN) else { return Ok(None) };
-        let name = self.settings.segment_name(number)?;
-        let bytes = if self.settings.preallocate { self.settings.segment_bytes } else { 0 };
-        let spare = self.upcoming.spare;
-        let recycled = spare.map(|old| self.settings.segment_name(old)).transpose()?;
-        self.highest = used;
-        self.upcoming.claimed = Some(number);
-        self.upcoming.recycled = self.upcoming.spare.take();
-        let work = Work {
-            dir: self.dir.clone(),
-            number,
-            name: name.clone(),
-            bytes,
-            recycled,
-            created: false,
-            stage: Stage::Begin,
-            held: Held::clone(&self.upcoming.held),
-        };
-        Ok(Some(Preparation { work: Some(work), name }))
-    }
-
-    /// Takes over a file that is ready: the next rotation, truncation or repair uses it, and waits for neither a creation, nor zeros, nor the folder.
-    ///
-    /// One that the log has gone beyond, or that was made for another log or an earlier writer, is removed.
-    pub fn install(&mut self, mut prepared: Prepared<D>) {
-        let ours =
-            prepared.held.as_ref().is_some_and(|held| Held::ptr_eq(held, &self.upcoming.held));
-        let next = self.upcoming.claimed == Some(prepared.number)
-            && (prepared.number > self.highest || planted!(StalePreparedTaken));
-        // Now, so that the rotation need not.
-        let memory = self.chain.try_reserve(1).is_ok();
-        if ours && next && memory && !self.poisoned {
-            prepared.held = None;
-            self.upcoming.ready = Some(prepared);
-        }
-    }
-
-    /// Makes the file of the next segment ready, all at once. False where [`prepare`](Self::prepare) has nothing to do.
-    ///
-    /// **Durability.** As [`prepare`](Self::prepare).
-    ///
-    /// # Errors
-    /// As [`prepare`](Self::prepare) and [`Preparation::step`]. The latter do not poison the writer.
-    pub fn prepare_now(&mut self) -> Result<bool, Error<D::Error>>
-    where
-        D: Clone,
-    {
-        let Some(mut preparation) = self.prepare()? else { return Ok(false) };
-        loop {
-            if let Step::Ready(prepared) = preparation.step()? {
-                self.install(prepared);
-                return Ok(true);
-            }
-        }
-    }
-
-    /// The number of the segment whose file is ready.
-    pub fn prepared_segment(&self) -> Option<u32> {
-        self.upcoming.ready()
     }
 }
 

@@ -17,9 +17,9 @@ use super::chain::{self, Segment};
 use super::hooks::{Event, Hooks};
 use super::ids::EntryIds;
 use super::options::{FlushPolicy, Settings};
-use super::prepare::Upcoming;
 use super::raw_reader::TornTail;
 use super::tail::Tail;
+use super::upcoming::Upcoming;
 
 /// Writes a log of raw byte records. [`WalWriter`](super::WalWriter) is its typed form; the two can be used on the same log.
 ///
@@ -221,7 +221,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     }
 
     /// Makes everything appended so far survive power loss: one write and one data sync, or neither if nothing was appended since the
-    /// last time. The first in a new segment syncs the folder too.
+    /// last time. The first in a new segment syncs the folder too, unless the segment was [prepared](Self::prepare).
     ///
     /// **Durability.** After `Ok`, all entries up to the returned one. After `Err`, what was durable before, and any part of the rest.
     ///

@@ -8,7 +8,9 @@ use crate::EntryId;
 use crate::bytes::control::{BadControl, Control};
 use crate::bytes::crc::Crc;
 use crate::bytes::frame::Codec;
-use crate::bytes::header::segment_salt;
+use crate::bytes::header::{
+    Decoded, FileHeader as _, SEGMENT_HEADER_BYTES, SegmentHeader, segment_salt,
+};
 use crate::error::{Corruption, CorruptionKind, Error};
 use crate::file::frames::{Bad, BadKind, Cursor, Frame, Frames, Next};
 use crate::file::window::Window;
@@ -21,7 +23,10 @@ use super::options::Settings;
 #[derive(Debug)]
 pub(crate) struct SegmentReader<R> {
     frames: Frames<R>,
+    number: u32,
     first_id: u64,
+    /// Files of pruned segments may be used again.
+    recycles: bool,
     sealed: Option<Sealed>,
     /// Frames that begin below it belong to batches whose end was seen.
     committed: u64,
@@ -90,7 +95,7 @@ where
     let crc = Crc::detect();
     let codec = Codec::new(crc, segment_salt(crc, log_id, segment.number), segment.alignment);
     let window = Window::new(file, name, buffer, settings.read_bytes)?;
-    let first_frame = codec.align(crate::bytes::header::SEGMENT_HEADER_BYTES as u64);
+    let first_frame = codec.align(SEGMENT_HEADER_BYTES as u64);
     Ok(Frames::new(window, codec, first_frame, settings.record_bytes_max))
 }
 
@@ -99,9 +104,11 @@ where
     R: ReadFile,
     R::Error: StoreError,
 {
-    pub(crate) fn new(frames: Frames<R>, segment: &Segment) -> Self {
+    pub(crate) fn new(frames: Frames<R>, segment: &Segment, recycles: bool) -> Self {
         Self {
             frames,
+            number: segment.number,
+            recycles,
             first_id: segment.first_id,
             sealed: segment.sealed,
             committed: 0,
@@ -138,12 +145,44 @@ where
     #[inline]
     pub(crate) fn advance(&mut self) -> Result<bool, Error<R::Error>> {
         loop {
-            match self.step()? {
-                Step::Entry => return Ok(true),
-                Step::Passed => {}
-                Step::End => return Ok(false),
+            match self.step() {
+                Ok(Step::Entry) => return Ok(true),
+                Ok(Step::Passed) => {}
+                Ok(Step::End) => return self.end_is_its_own().map(|()| false),
+                Err(error) => return Err(self.blame(error)),
             }
         }
+    }
+
+    /// At the tail's end: whether it is the end of what was written, and not of what a writer has left of a file that it uses again.
+    fn end_is_its_own(&mut self) -> Result<(), Error<R::Error>> {
+        let may_go = self.recycles && self.sealed.is_none() && !planted!(RecycledTakenForEnd);
+        if may_go && self.is_recycled()? {
+            return Err(Error::Missing { file: self.name().clone() });
+        }
+        Ok(())
+    }
+
+    /// What looks like damage in a file that a writer uses again is none: the segment was pruned.
+    #[cold]
+    fn blame(&mut self, error: Error<R::Error>) -> Error<R::Error> {
+        let damage = matches!(error, Error::Corrupt(_)) && !planted!(RecycledTakenForDamage);
+        if damage && matches!(self.is_recycled(), Ok(true)) {
+            return Error::Missing { file: self.name().clone() };
+        }
+        error
+    }
+
+    /// Whether the file no longer begins with the segment's header, as it did when the log was opened. A file that is used again loses its first bytes first, so
+    /// whatever was read before they were found in place was the segment's own.
+    fn is_recycled(&mut self) -> Result<bool, Error<R::Error>> {
+        let mut bytes = [0; SEGMENT_HEADER_BYTES];
+        let length = self.frames.beginning(&mut bytes)?;
+        let header = SegmentHeader::decode(
+            self.frames.codec().crc(),
+            bytes.get(..length).unwrap_or_default(),
+        );
+        Ok(!matches!(header, Decoded::Header(header) if header.segment == self.number))
     }
 
     /// The entry that [`advance`](Self::advance) went to.

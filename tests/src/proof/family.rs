@@ -79,7 +79,7 @@ pub fn family(name: &str) -> Option<&'static Family> {
     FAMILIES.iter().find(|family| family.name == name)
 }
 
-static FAMILIES: [Family; 15] = [
+static FAMILIES: [Family; 17] = [
     Family { name: "wal", tier: 4, about: "the log, every short script", stages: wal::crashes },
     Family {
         name: "wal-options",
@@ -92,6 +92,18 @@ static FAMILIES: [Family; 15] = [
         tier: 4,
         about: "the log on reserved room, on flash, and on disks that lack something",
         stages: wal::backends,
+    },
+    Family {
+        name: "wal-prepared",
+        tier: 4,
+        about: "the log with segments made ready ahead, new or out of pruned ones",
+        stages: wal::prepared,
+    },
+    Family {
+        name: "wal-prepared-faults",
+        tier: 5,
+        about: "the log with segments made ready ahead, a fault or a full disk, and a crash",
+        stages: wal::prepared_faults,
     },
     Family {
         name: "wal-faults",

@@ -34,6 +34,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program("failures", "tests", 2),
     program("host", "std", 2),
     program("interleavings", "tests", 8),
+    program("prepared", "tests", 2),
     program("recordlog_search", "core", 2),
     program("shared", "tests", 8),
     TRACED,

@@ -45,20 +45,20 @@ const CHOSEN: &[&[Do]] = {
 
 /// A setup, what later lives do, and whether the workload must expect faults or a full disk.
 #[derive(Debug, Clone, Copy)]
-struct Setting {
-    setup: Setup,
-    later: &'static [Do],
-    faults: bool,
-    full: bool,
+pub(super) struct Setting {
+    pub(super) setup: Setup,
+    pub(super) later: &'static [Do],
+    pub(super) faults: bool,
+    pub(super) full: bool,
 }
 
 impl Setting {
-    const fn of(setup: Setup) -> Self {
+    pub(super) const fn of(setup: Setup) -> Self {
         Self { setup, later: LATER, faults: false, full: false }
     }
 }
 
-fn stage(
+pub(super) fn stage(
     group: &Group,
     on: &str,
     setting: Setting,

@@ -2,10 +2,13 @@
 //!
 //! Must never acknowledge to the journal what the log did not acknowledge.
 
+mod ahead;
 mod cases;
 mod log;
+mod prepared;
 mod setup;
 
+use durability_core::walog::Preparation;
 use durability_core::{EntryId, Error};
 
 use crate::simulated::{
@@ -18,7 +21,8 @@ use super::scripts::{Step, words};
 use log::{Log, Tag, payload};
 
 pub(super) use cases::{backends, crashes, faults, full, options};
-pub use setup::{Reading, Setup, Start};
+pub(super) use prepared::{crashes as prepared, faults as prepared_faults};
+pub use setup::{Ahead, Reading, Setup, Start};
 
 /// What is done to the log, one step at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +47,10 @@ pub enum Do {
     TruncateToFirst,
     /// Closed, opened and read.
     Close,
+    /// One step of making the next segment ready.
+    Prepare,
+    /// The segment that is ready is begun, if one is.
+    Begin,
 }
 
 impl Step for Do {
@@ -86,6 +94,8 @@ impl Step for Do {
             Self::TruncateToEmpty => "truncate to empty",
             Self::TruncateToFirst => "truncate the suffix from the first entry",
             Self::Close => "close and open",
+            Self::Prepare => "a step of preparing",
+            Self::Begin => "begin what is ready",
         }
     }
 }
@@ -108,6 +118,7 @@ pub struct WalWorkload {
 /// What one life holds on to.
 struct Life<'a> {
     disk: &'a SimulatedDisk,
+    preparation: Option<Preparation<&'a SimulatedDisk>>,
     /// None while closed.
     log: Option<Log<'a>>,
     clock: u64,
@@ -123,6 +134,7 @@ impl WalWorkload {
 
     fn work(&self, script: &[Do], life: &mut Life<'_>, journal: &mut JournalOf<Self>) -> Ended {
         for step in script {
+            self.ahead(life)?;
             if let Err(error) = self.step(*step, life, journal) {
                 // A careless caller tries again: a poisoned writer must not acknowledge anything.
                 if let Some(mut log) = life.log.take() {
@@ -185,7 +197,15 @@ impl WalWorkload {
                 log.raw_mut().truncate_to_empty()?;
                 journal.acknowledge();
             }
+            Do::Prepare => ahead::step(life)?,
+            Do::Begin => {
+                if log.raw_mut().begin_prepared()? {
+                    journal.acknowledge();
+                }
+            }
             Do::Close => {
+                // It would keep the log locked.
+                life.preparation = None;
                 life.log.take().ok_or("closed")?.close()?;
                 journal.acknowledge();
                 if self.setup.start == Start::New {
@@ -242,7 +262,7 @@ impl Workload for WalWorkload {
 
     fn run(&self, disk: &SimulatedDisk, journal: &mut JournalOf<Self>) -> Ended {
         foreign::plant(disk, setup::FOLDER)?;
-        let mut life = Life { disk, log: None, clock: 0 };
+        let mut life = Life { disk, preparation: None, log: None, clock: 0 };
         if let Err(error) = self.open(&mut life, self.setup.start) {
             return self.forgiven(Err(error));
         }
@@ -254,7 +274,7 @@ impl Workload for WalWorkload {
         foreign::untouched(disk, setup::FOLDER, journal)?;
         let looked = self.look(disk)?;
         let clock = u64::from(journal.epoch()) * 100 * setup::AGE_MS_MAX;
-        let mut life = Life { disk, log: None, clock };
+        let mut life = Life { disk, preparation: None, log: None, clock };
         let seen = self.open_again(&mut life)?;
         let same = self.faults || looked.ends_with(&seen.records);
         hold(same, "looking shows what opening finds", || {
@@ -265,8 +285,12 @@ impl Workload for WalWorkload {
             disk.set_bytes_max(u64::MAX);
         }
         self.work(&self.later, &mut life, journal)?;
-        if let Some(log) = &life.log {
-            foreign::nothing_else(disk, setup::FOLDER, log.raw().segments().count())?;
+        // What was made ready, or kept to be used again, goes with the writer.
+        life.preparation = None;
+        if let Some(log) = life.log.take() {
+            let segments = log.raw().segments().count();
+            drop(log);
+            foreign::nothing_else(disk, setup::FOLDER, segments)?;
         }
         foreign::untouched(disk, setup::FOLDER, journal)
     }

@@ -44,6 +44,17 @@ pub enum Reading {
     StrictToo,
 }
 
+/// When segments are made ready before they are needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ahead {
+    /// Only by the script.
+    Never,
+    /// So many steps of a preparation before each step of the script.
+    Steps(u32),
+    /// Whole, before each step of the script.
+    AtOnce,
+}
+
 /// How a log is set up and used.
 #[derive(Debug, Clone, Copy)]
 pub struct Setup {
@@ -53,6 +64,10 @@ pub struct Setup {
     pub typed: bool,
     /// Segments reserve their room.
     pub preallocate: bool,
+    /// Segments are made ready before they are needed.
+    pub ahead: Ahead,
+    /// Files of pruned segments are used again.
+    pub recycle: bool,
     /// A mark follows every sync.
     pub mark: bool,
     /// When to flush without being asked.
@@ -73,6 +88,8 @@ impl Setup {
         name: "plain",
         typed: false,
         preallocate: false,
+        ahead: Ahead::Never,
+        recycle: false,
         mark: false,
         policy: FlushPolicy::Manual,
         alignment: None,
@@ -87,6 +104,7 @@ impl Setup {
         let mut all = small
             .folder(FOLDER)
             .preallocate(self.preallocate)
+            .recycle(self.recycle)
             .mark_after_sync(self.mark)
             .flush_policy(self.policy)
             .segment_age_ms_max(AGE_MS_MAX);
