@@ -32,7 +32,7 @@ fn all() -> PublishOptions {
 
 #[test]
 fn publishing_holds_to_every_option() {
-    let (dir, mut wal) = report(&all());
+    let (dir, mut wal) = published(&all());
     let files = dir.names();
     let kept: Vec<_> = files.iter().filter(|file| file.starts_with("snapshots/")).collect();
     assert_eq!(

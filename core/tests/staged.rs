@@ -198,7 +198,7 @@ fn what_was_staged_while_a_commit_ran_speaks_for_it_however_it_is_written_out() 
     stage(&mut wal, b"the second one");
     first.run(&dir).unwrap();
     let _durable = wal.end(first).unwrap();
-    wal.whole(|writer| writer.flush()).unwrap().unwrap();
+    wal.whole(RawWalWriter::flush).unwrap().unwrap();
     drop(wal);
     let offset = place(&dir, FIRST, b"the first one");
     flip(&dir, FIRST, offset);
@@ -301,7 +301,7 @@ fn a_segment_too_many_is_refused_without_effect() {
         assert!(matches!(wal.begin_rotation(), Err(Error::Limit { .. })));
         assert!(!wal.is_running() && !wal.writer().is_poisoned());
     }
-    wal.whole(|writer| writer.truncate_to_empty()).unwrap().unwrap();
+    wal.whole(RawWalWriter::truncate_to_empty).unwrap().unwrap();
     assert_eq!(Some(stage(&mut wal, &[2; 40])), last.and_then(|last| EntryId::new(last.get() + 1)));
     commit(&mut wal, &dir, true);
 }
@@ -312,7 +312,7 @@ fn records_and_batches_larger_than_the_buffer_are_staged_into_an_empty_one() {
     let mut wal = open(&dir);
     let mut count = 0;
     for bytes in [0, 1, 200, 239, 240, 241, 255, 256, 257, 512, 5000, 100_000] {
-        let payload = vec![bytes as u8; bytes];
+        let payload = vec![7; bytes];
         let mut add = |wal: &mut Wal, batch: bool| {
             loop {
                 let staged = if batch {
