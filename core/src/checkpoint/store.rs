@@ -248,9 +248,9 @@ impl<D: Directory> CheckpointStore<D> {
         Ok(())
     }
 
-    /// Removes the checkpoints that are `doomed` by their headers, and makes that durable.
+    /// Removes the checkpoints that are `doomed` by their headers, and makes that durable. [`remove_older`](Self::remove_older) forgets those that are gone.
     pub(crate) fn remove_matching(
-        &mut self,
+        &self,
         options: CheckpointOptions,
         doomed: impl Fn(CheckpointMeta) -> bool,
     ) -> Result<(), Error<D::Error>> {
@@ -263,7 +263,6 @@ impl<D: Directory> CheckpointStore<D> {
             }
             let path = self.path(generation)?;
             self.dir.remove(path.as_name()).on(Operation::Remove, &path)?;
-            self.durable.retain(|&(known, _)| known != generation);
             removed = true;
         }
         if removed {

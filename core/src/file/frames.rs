@@ -3,6 +3,7 @@
 //! Must never decide what a bad frame means: that takes the search behind it, and the rules of the log.
 
 use crate::EntryId;
+use crate::bytes::control::CONTROL_BYTES_MAX;
 use crate::bytes::frame::{self, Codec, Decoded, Flags, HEADER_BYTES, Header};
 use crate::error::{Corruption, CorruptionKind, Error, Limit};
 use crate::storage::{NameBuf, ReadFile, StoreError};
@@ -186,7 +187,7 @@ where
             Err(kind) => return Ok(Next::Bad(Bad { offset, kind, search_from: offset })),
         };
         let payload_end = HEADER_BYTES.saturating_add(header.payload_bytes as usize);
-        if (held_bytes < payload_end || header.payload_bytes > self.record_bytes_max)
+        if (held_bytes < payload_end || self.is_too_long(&header))
             && let Some(bad) = self.load(&header)?
         {
             return Ok(Next::Bad(bad));
@@ -230,6 +231,13 @@ where
         Ok(checksum)
     }
 
+    /// The limit is on the caller's records: control frames are none, and are short.
+    #[inline]
+    fn is_too_long(&self, header: &Header) -> bool {
+        let short = header.flags.control && header.payload_bytes as usize <= CONTROL_BYTES_MAX;
+        header.payload_bytes > self.record_bytes_max && !short
+    }
+
     /// Brings a payload into the window that is not there yet; a verdict if the file ends before it does.
     #[cold]
     fn load(&mut self, header: &Header) -> Result<Option<Bad>, Error<R::Error>> {
@@ -243,7 +251,7 @@ where
         if payload_end > self.window.len()? && !planted!(ClaimedLengthAllocated) {
             return Ok(Some(cut));
         }
-        if header.payload_bytes > self.record_bytes_max {
+        if self.is_too_long(header) {
             // A torn record is the end of the log or dead, however long it was to be. Only a whole one is too long.
             let found = self.checksum(header.checksum, payload_at, payload_bytes)?;
             if found != header.payload_checksum {

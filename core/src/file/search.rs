@@ -133,5 +133,41 @@ pub(super) fn may_follow(header: &Header, position: u32, distance: u64) -> bool 
 /// How far to go in blank bytes: no header begins with eight of them.
 pub(super) const fn blank_leap(step: u64) -> u64 {
     let headless = STRIDE as u64 - 8;
-    if step >= STRIDE as u64 { step } else { headless / step * step + step }
+    headless / step * step + step
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::frame::Flags;
+
+    #[test]
+    fn a_leap_over_blank_bytes_goes_as_far_as_no_header_can_begin() {
+        for step in (2..=8).map(|log2| 1_u64 << log2) {
+            let leap = blank_leap(step);
+            assert_eq!(leap % step, 0, "a candidate stands at every {step}");
+            // Eight blank bytes at the last place that is passed over, and not at the one behind it.
+            let last = leap - step;
+            assert!(last == 0 || last + 8 <= STRIDE as u64, "{step}: {leap}");
+            assert!(leap + 8 > STRIDE as u64, "{step}: {leap}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_as_far_ahead_as_entries_fit_between() {
+        let header = |position| Header {
+            payload_bytes: 0,
+            flags: Flags::default(),
+            position,
+            checksum: 0,
+            payload_checksum: 0,
+        };
+        // The bad frame, the candidate, and one for each sixteen bytes.
+        for (distance, ahead) in [(0, 2), (15, 2), (16, 3), (160, 12)] {
+            assert!(may_follow(&header(100 + ahead), 100, distance));
+            assert!(!may_follow(&header(101 + ahead), 100, distance));
+            assert!(may_follow(&header(100), 100, distance));
+            assert!(!may_follow(&header(99), 100, distance));
+        }
+    }
 }

@@ -32,7 +32,6 @@ pub(super) enum Opened<R> {
 #[derive(Debug)]
 pub(super) struct Scan<R> {
     frames: Frames<R>,
-    record_bytes_max: u32,
     pub(super) dead_bytes: u64,
     /// The last frame seen is a close frame.
     pub(super) closed: bool,
@@ -99,14 +98,7 @@ where
                 let codec = Codec::new(crc, salt, header.common.alignment);
                 let first_frame = codec.align(RECORD_LOG_HEADER_BYTES as u64);
                 let frames = Frames::new(window, codec, first_frame, options.record_bytes_max);
-                let record_bytes_max = options.record_bytes_max;
-                Ok(Opened::Log(Self {
-                    frames,
-                    record_bytes_max,
-                    dead_bytes: 0,
-                    closed: false,
-                    looked_again: None,
-                }))
+                Ok(Opened::Log(Self { frames, dead_bytes: 0, closed: false, looked_again: None }))
             }
             Decoded::Newer(newer) => Err(Error::Newer {
                 file: window.name().clone(),
@@ -196,13 +188,6 @@ where
                 }
             };
             let failed = match verdict {
-                None if place.payload_bytes as u64 > u64::from(self.record_bytes_max) => {
-                    Error::Limit {
-                        what: crate::Limit::RecordBytes,
-                        found: place.payload_bytes as u64,
-                        limit: self.record_bytes_max.into(),
-                    }
-                }
                 None => {
                     self.closed = false;
                     return Ok(Step::Record(place));
