@@ -54,7 +54,9 @@ fn a_planted_loss_is_found_and_ends_with_code_1() {
         assert_eq!(done.code, Some(1), "{sabotage}: {done:?}");
         assert!(done.err.contains("FAILED in round "), "{}", done.err);
         assert!(done.err.contains(" with seed 3: "), "{}", done.err);
-        assert!(done.err.contains("recovery ends at "), "{}", done.err);
+        // What is cut off may be less than a checkpoint holds that was published behind it: then the log says so itself.
+        let told = ["recovery ends at ", "the log only up to "];
+        assert!(told.iter().any(|told| done.err.contains(told)), "{}", done.err);
         assert!(done.err.contains(log.to_str().unwrap()), "{}", done.err);
         assert!(log.join("wal").is_dir(), "it is kept to be looked at");
         assert!(!done.out.contains("Nothing was lost"), "{}", done.out);
