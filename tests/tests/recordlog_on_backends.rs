@@ -112,3 +112,20 @@ fn a_log_on_fat_is_resumed_and_read_back() {
     assert_eq!(acknowledged.len(), 12);
     assert_eq!(read(&dir), acknowledged);
 }
+
+/// Flash takes whole granules, each of them once: also of records that go past the buffer.
+#[test]
+fn records_longer_than_the_buffer_go_out_in_whole_granules() {
+    for granule in [4, 16] {
+        let dir =
+            NorDirectory::new(NorGeometry { blocks: 32, block_bytes: 1024, granule }, 16).unwrap();
+        let mut log = RecordLogWriter::open(&dir, path(), options()).unwrap();
+        let records: Vec<Vec<u8>> =
+            (0..12).map(|n| vec![u8::try_from(n).unwrap(); 760 + 5 * n]).collect();
+        for record in &records {
+            log.append(record).unwrap();
+        }
+        log.close().unwrap();
+        assert_eq!(read(&dir), records);
+    }
+}
