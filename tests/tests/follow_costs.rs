@@ -136,7 +136,8 @@ fn memory_does_not_grow_with_the_log_and_every_byte_is_read_about_once() {
             shown
         });
         assert_eq!(shown, count);
-        assert!(cost.bytes_peak < 600 << 10, "{cost:?}");
+        // A window grows to sixteen blocks of 256 KiB at most, whatever is in the log.
+        assert!(cost.bytes_peak < 17 * (256 << 10), "{cost:?}");
         let read = counters.counts().since(&before).bytes_read;
         let written = 1_016 * count;
         assert!(read < written + written / 10, "{read} of {written}");

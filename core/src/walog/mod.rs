@@ -19,6 +19,7 @@ mod pad;
 mod prepare;
 mod raw_reader;
 mod raw_writer;
+mod room;
 mod segment;
 mod segments;
 mod staged;

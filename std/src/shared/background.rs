@@ -36,6 +36,12 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> Background<D, H> {
         &self.shared
     }
 
+    /// Whether this is the thread.
+    pub(super) fn is_current_thread(&self) -> bool {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.as_ref().is_some_and(|thread| thread.thread().id() == thread::current().id())
+    }
+
     /// Ends the thread. It may be its own last act.
     fn stop(&self) {
         self.shared.lock().stopping = true;
@@ -65,6 +71,17 @@ fn work<D: SharedDirectory, H: Hooks>(shared: &Shared<D, H>) {
     let (mut preparation, mut ready) = (None, None);
     let mut state = shared.lock();
     loop {
+        if state.is_over() && state.preparing {
+            // What is being made ready holds the log's lock, too: whoever closes the log waits for this.
+            drop(state);
+            (preparation, ready) = (None, None);
+            state = shared.lock();
+        }
+        let preparing = preparation.is_some() || ready.is_some();
+        if state.preparing != preparing {
+            state.preparing = preparing;
+            shared.look_again(&state);
+        }
         if let Some(commit) = state.handed_over.take() {
             // Whoever it concerns is told of a failure by itself; so below.
             (state, _) = shared.run(state, commit);

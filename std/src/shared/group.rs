@@ -339,9 +339,7 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
                 None => next.notify_all(),
             }
         }
-        if state.waiting_for_room > 0 {
-            self.room.notify_all();
-        }
+        self.look_again(&state);
         if state.has_work() {
             self.work.notify_one();
         }
@@ -378,6 +376,21 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
     fn group(&self, parity: usize) -> &Condvar {
         let [even, odd] = &self.groups;
         if parity == 0 { even } else { odd }
+    }
+
+    /// Whoever waits for room, or for the whole writer, looks again.
+    pub(super) fn look_again(&self, state: &State<D, H>) {
+        if state.waiting_for_room > 0 {
+            self.room.notify_all();
+        }
+    }
+
+    /// Waits until no segment is being made ready: that holds the log's lock. For a log that is closed.
+    pub(super) fn wait_for_preparation(&self) {
+        let mut state = self.lock();
+        while state.preparing {
+            state = self.wait_for_room(state);
+        }
     }
 
     pub(super) fn wait_for_room<'a>(&'a self, mut state: Locked<'a, D, H>) -> Locked<'a, D, H> {

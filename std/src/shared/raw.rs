@@ -252,7 +252,11 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
             }
             Err(error) => Returned { wal: None, durable: None, result: Err(error) },
         });
-        closed.inspect_err(|_| self.shared().abandon())
+        closed.inspect_err(|_| self.shared().abandon())?;
+        if !self.handle.is_current_thread() {
+            self.shared().wait_for_preparation();
+        }
+        Ok(())
     }
 
     /// The directory.

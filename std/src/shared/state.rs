@@ -52,6 +52,8 @@ pub(super) struct State<D: SharedDirectory, H: Hooks> {
     pub(super) handed_over: Option<Commit<D>>,
     /// The tail segment whose successor the background thread has begun to make ready, or has given up.
     prepared_for: u32,
+    /// The background thread is making a segment ready.
+    pub(super) preparing: bool,
     /// What may wait for a sync before the background thread makes one.
     unsynced_max: u64,
 }
@@ -95,6 +97,7 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
             stopping: false,
             handed_over: None,
             prepared_for: 0,
+            preparing: false,
             unsynced_max: 2 * options.staged_bytes_max() as u64,
         };
         state.refresh();

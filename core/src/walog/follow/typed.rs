@@ -20,7 +20,7 @@ use super::{RawFollower, Reach};
 /// use durability_core::storage::{MemoryDirectory, MemoryError};
 /// use durability_core::walog::{Follower, Reach, WalOptions, WalWriter};
 /// let dir = MemoryDirectory::new();
-/// let mut wal = WalWriter::open(dir.clone(), WalOptions::new().mark_after_sync(true))?;
+/// let mut wal = WalWriter::<u32, _>::open(dir.clone(), WalOptions::new().mark_after_sync(true))?;
 /// let mut follower = Follower::<u32, _>::new(dir, WalOptions::new(), EntryId::FIRST, Reach::Durable)?;
 /// let id = wal.append(&7)?;
 /// wal.flush()?;
