@@ -147,7 +147,7 @@ fn a_chunk_that_is_part_of_a_batch_is_of_a_later_version() {
     let mut bytes = dir.contents(path()).unwrap();
     let salt = crc32c(0, &bytes[..HEADER - 4]);
     bytes[HEADER + 3] |= 1 << 6;
-    let checksum = crc32c(salt ^ 48, &bytes[HEADER..][..8]);
+    let checksum = crc32c(salt ^ 0x30, &bytes[HEADER..][..8]);
     let payload_checksum = crc32c(checksum, b"state");
     bytes[HEADER + 8..][..4].copy_from_slice(&checksum.to_le_bytes());
     bytes[HEADER + 12..][..4].copy_from_slice(&payload_checksum.to_le_bytes());
@@ -159,7 +159,7 @@ fn a_chunk_that_is_part_of_a_batch_is_of_a_later_version() {
 /// As whoever knows nothing but `embedded_io` sees them.
 #[test]
 fn a_checkpoint_is_a_stream_of_bytes() {
-    let state: Vec<u8> = (0..600_u32).map(|number| number as u8).collect();
+    let state: Vec<u8> = (0..=u8::MAX).cycle().take(600).collect();
     let dir = written(|writer| {
         let mut written = 0;
         for piece in state.chunks(100) {
