@@ -159,7 +159,7 @@ fn a_chunk_that_is_part_of_a_batch_is_of_a_later_version() {
 /// As whoever knows nothing but `embedded_io` sees them.
 #[test]
 fn a_checkpoint_is_a_stream_of_bytes() {
-    let state: Vec<u8> = (0..600_u32).map(|number| number.to_le_bytes()[0]).collect();
+    let state: Vec<u8> = (0..=u8::MAX).cycle().take(600).collect();
     let dir = written(|writer| {
         let mut written = 0;
         for piece in state.chunks(100) {

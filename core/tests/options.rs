@@ -17,9 +17,9 @@ fn published(options: &PublishOptions) -> (MemoryDirectory, Wal) {
     let mut publisher = CheckpointPublisher::new(dir.clone(), options.clone()).unwrap();
     for number in 1..=10_u32 {
         let id = wal.append(&1).unwrap();
-        let report = publisher.publish(&mut wal, &u64::from(number)).unwrap();
-        assert_eq!((report.generation(), report.last_id()), (number, Some(id)));
-        assert_eq!(report.bytes(), 1, "a small number takes one byte");
+        let told = publisher.publish(&mut wal, &u64::from(number)).unwrap();
+        assert_eq!((told.generation(), told.last_id()), (number, Some(id)));
+        assert_eq!(told.bytes(), 1, "a small number takes one byte");
     }
     (dir, wal)
 }

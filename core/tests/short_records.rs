@@ -1,11 +1,11 @@
 //! The limit is the caller's, and on the caller's records: what the library writes into a log beside them is not counted.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is what fails a test")]
 
-use durability_core::{EntryId, ReadMode};
 use durability_core::publish::{CheckpointPublisher, PublishOptions};
 use durability_core::recordlog::{RecordLogOptions, RecordLogReader, RecordLogWriter};
 use durability_core::storage::{MemoryDirectory, Name};
 use durability_core::walog::{WalOptions, WalWriter};
+use durability_core::{EntryId, ReadMode};
 
 #[test]
 fn a_record_log_of_one_byte_records_goes_on_behind_a_torn_tail() {

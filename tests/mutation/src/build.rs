@@ -255,7 +255,7 @@ fn errors(messages: &[Value]) -> Vec<Value> {
 }
 
 fn suite(message: &Value) -> Option<Suite> {
-    let program = message["executable"].as_str()?;
+    let program = message["executable"].as_str().filter(|_| message["profile"]["test"] == true)?;
     let folder = Path::new(message["manifest_path"].as_str()?).parent()?;
     let owner = folder.file_name()?.to_str()?;
     let name = format!("{owner}/{}", message["target"]["name"].as_str()?);
