@@ -24,6 +24,7 @@ mod segment;
 mod segments;
 mod staged;
 mod tail;
+mod tail_end;
 mod typed;
 mod upcoming;
 

@@ -11,13 +11,13 @@ use crate::bytes::frame::Codec;
 use crate::bytes::header::{
     Common, FileHeader as _, Origin, Previous, SegmentHeader, segment_salt,
 };
-use crate::error::{Context as _, Corruption, CorruptionKind, Error, Limit, Operation};
+use crate::error::{Context as _, Error, Limit, Operation};
 use crate::file::frames::Cursor;
 use crate::file::sink::Sink;
-use crate::storage::{Directory, NameBuf, StoreError as _};
+use crate::storage::{Directory, NameBuf};
 
 use super::chain::{Sealed, Segment};
-use super::discover::{list, open_segment, scan_tail};
+use super::discover::{list, open_segment};
 use super::hooks::{Event, Hooks};
 use super::raw_writer::RawWalWriter;
 
@@ -59,73 +59,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         Ok(())
     }
 
-    /// Whether the tail's file can be opened for appending.
-    pub(super) fn goes_on_in_place(&self) -> bool {
-        let same_alignment = |segment: &Segment| segment.alignment == self.settings.alignment;
-        self.settings.reopen
-            && !self.tail.short()
-            && self.ends_with_a_unit()
-            && self.chain.last().is_none_or(same_alignment)
-    }
-
-    /// Opens the tail's file for appending, or begins a new segment where the directory cannot.
-    pub(super) fn open_tail(&mut self) -> Result<(), Error<D::Error>> {
-        if self.tail.is_open() {
-            return Ok(());
-        }
-        let Some(segment) = self.chain.last().copied() else {
-            return self.begin_segment(self.next_id, self.oldest);
-        };
-        if !self.goes_on_in_place() {
-            self.find_end_again(&segment)?;
-            return self.begin_segment(self.next_id, self.oldest);
-        }
-        let name = self.settings.segment_name(segment.number)?;
-        let offset = self.tail.offset();
-        let file = match self.dir.reopen(name.as_name(), offset) {
-            Err(error) if error.is_unsupported() => {
-                // Program-once storage may find the room used up where a torn write left bytes that read as room, or by a close frame.
-                self.find_end_again(&segment)?;
-                return self.begin_segment(self.next_id, self.oldest);
-            }
-            reopened => reopened.on(Operation::Reopen, &name)?,
-        };
-        let file = file.ok_or_else(|| Error::Missing { file: name.clone() })?;
-        let sink = self.sink(file, name)?;
-        self.tail.attach(self.codec_of(&segment), sink);
-        if self.tail.close_again() {
-            // The same bytes in the same place. They reach the medium with what follows, which must not say that they are there already.
-            self.tail.set_closed_again();
-            self.append_control(Control::Close)?;
-            if planted!(CloseFrameTakenForDurable) {
-                self.tail.set_all_durable();
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the tail after all, where its close frame cannot be written again: a header that seals it must name what is durable.
-    fn find_end_again(&mut self, segment: &Segment) -> Result<(), Error<D::Error>> {
-        if !self.tail.close_again() {
-            return Ok(());
-        }
-        let name = self.settings.segment_name(segment.number)?;
-        self.dir.sync_file(name.as_name()).on(Operation::Sync, &name)?;
-        let mut buffer = self.tail.take_buffer();
-        let end = scan_tail(&self.dir, &self.settings, self.log_id, segment, &mut buffer)?;
-        let (expected, cursor) = (self.tail.position(), end.ending.cursor);
-        self.tail.adopt(&end, self.tail.header_oldest());
-        self.tail.keep_buffer(buffer);
-        if cursor.position != expected {
-            let (expected, found) = (expected.into(), cursor.position.into());
-            let kind = CorruptionKind::SealedEntries { expected, found };
-            let offset = cursor.offset;
-            return Err(Corruption { file: name, offset, entry_id: None, kind }.into());
-        }
-        Ok(())
-    }
-
-    fn sink(
+    pub(super) fn sink(
         &mut self,
         file: D::Appender,
         name: NameBuf,
@@ -134,7 +68,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         Sink::new(file, name, buffer, self.settings.buffer_bytes, self.settings.granule)
     }
 
-    fn codec_of(&self, segment: &Segment) -> Codec {
+    pub(super) fn codec_of(&self, segment: &Segment) -> Codec {
         let crc = Crc::detect();
         Codec::new(crc, segment_salt(crc, self.log_id, segment.number), segment.alignment)
     }
@@ -168,6 +102,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         first_id: EntryId,
         oldest: u32,
     ) -> Result<(), Error<D::Error>> {
+        self.find_end_again()?;
         let created = self.next_file()?; // crash: a blank file, which is an unfinished creation
         self.begin_segment_in(created, first_id, oldest)
     }
