@@ -140,3 +140,21 @@ fn inner(payload: &[u8], end: u8) -> [u8; HEADER_BYTES] {
     own.extend([end; 10]);
     *frame(100, PLAIN, 1, &own).first_chunk().unwrap()
 }
+
+#[test]
+fn the_filling_completes_no_header_that_is_cut_off() {
+    let at = 100;
+    for fill in [0x00, 0xFF] {
+        // One in 256 headers ends with such a byte: it lacks that one, and its payload.
+        let whole = (1..4000).map(|bytes| frame(at, PLAIN, 1, &vec![fill; bytes]));
+        let whole = whole.into_iter().find(|whole| whole[HEADER_BYTES - 1] == fill).unwrap();
+        let bytes = file(at + HEADER_BYTES - 1, &[(at, whole[..HEADER_BYTES - 1].to_vec())]);
+        match behind(bytes, 4) {
+            InPlace::End { fill: found, zeros_revive, .. } => {
+                assert_ne!(found, fill);
+                assert_eq!(zeros_revive, fill == 0);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
