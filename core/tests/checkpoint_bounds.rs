@@ -1,4 +1,4 @@
-//! Checkpoints at the bounds: of chunks, of what a length may claim, of how much is borrowed at once.
+//! Checkpoints at the bounds: of chunks, of what a length may claim, of what crashes and damage leave.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -96,15 +96,6 @@ fn a_length_beyond_the_end_of_the_file_takes_nothing() {
         }
     }
     assert_eq!(left, 600);
-}
-
-/// What is borrowed while a value is decoded is a list, and as long as the value: it must not be dropped by recursion.
-#[test]
-fn a_value_of_very_many_texts_is_read() {
-    let texts = vec!["x"; 300_000];
-    let dir = written(|writer| writer.put(&texts).unwrap());
-    let found: Vec<String> = open(&dir, options()).unwrap().take().unwrap();
-    assert_eq!(found, texts);
 }
 
 /// A frame in a checkpoint: its length, whether it is a control frame, and where it begins. FORMAT.md.

@@ -276,7 +276,8 @@ impl<'de> Deserialize<'de> for Borrower {
 #[test]
 fn types_that_borrow_while_decoding_come_back_across_chunks() {
     let dir = MemoryDirectory::new();
-    let values: Vec<Borrower> = (0..20_000).map(|n| Borrower("ab".repeat(n % 9))).collect();
+    // So many that what was lent must not be dropped by recursion.
+    let values: Vec<Borrower> = (0..400_000).map(|n| Borrower("ab".repeat(n % 9))).collect();
     let _ = write_checkpoint(&dir, path(), meta(), options(), &values).unwrap();
     let (_, back) = read_checkpoint::<Vec<Borrower>, _>(&dir, path(), options()).unwrap();
     assert_eq!(back, values);

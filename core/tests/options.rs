@@ -79,3 +79,13 @@ fn recovery_holds_to_every_option() {
         "{refused:?}"
     );
 }
+
+#[test]
+fn what_was_published_says_how_long_it_is() {
+    let dir = MemoryDirectory::new();
+    let mut wal = Wal::open(dir.clone(), WalOptions::new()).unwrap();
+    let mut publisher = CheckpointPublisher::new(dir, PublishOptions::new()).unwrap();
+    for (state, bytes) in [(1_u64, 1), (300, 2), (70_000, 3)] {
+        assert_eq!(publisher.publish(&mut wal, &state).unwrap().bytes(), bytes);
+    }
+}

@@ -413,3 +413,34 @@ fn a_directory_chosen_at_run_time_serves_as_well() {
     let mut reader = RecordLogReader::open(dir, path(), ReadMode::Strict, options()).unwrap();
     assert_eq!(reader.collect().unwrap(), [b"x"]);
 }
+
+/// Opening has made durable what there was: from then on a rotten bit in it is damage, as soon as anything is written behind it.
+#[test]
+fn what_was_there_at_opening_is_never_taken_for_a_torn_tail() {
+    for append in [true, false] {
+        let dir = MemoryDirectory::new();
+        let mut log = RecordLogWriter::create(dir.clone(), path(), options()).unwrap();
+        for record in [b"first", b"other"] {
+            log.append(record).unwrap();
+        }
+        let _durable = log.flush_and_sync().unwrap();
+        drop(log);
+        let end = dir.contents(path()).unwrap().len();
+        let mut log = RecordLogWriter::open(dir.clone(), path(), options()).unwrap();
+        if append {
+            log.append(b"more").unwrap();
+            log.flush().unwrap();
+            drop(log);
+        } else {
+            log.close().unwrap();
+        }
+        let mut bytes = dir.contents(path()).unwrap();
+        let last = bytes[..end].iter().rposition(|&byte| byte == b'r').unwrap();
+        bytes[last] ^= 1;
+        dir.put(path(), bytes);
+        let mut reader =
+            RecordLogReader::open(&dir, path(), ReadMode::BestEffort, options()).unwrap();
+        assert_eq!(reader.next().unwrap().unwrap().payload, b"first");
+        assert!(matches!(reader.next(), Err(Error::Corrupt(_))), "appended: {append}");
+    }
+}

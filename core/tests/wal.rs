@@ -211,7 +211,13 @@ fn every_flipped_bit_is_an_error_or_only_the_last_sync_is_lost() {
 
 #[test]
 fn flush_policies_hold_after_resume() {
-    for (policy, every) in [(FlushPolicy::EveryAppend, 1), (FlushPolicy::EveryEntries(3), 3)] {
+    // A frame of such an entry takes 20 bytes.
+    for (policy, every) in [
+        (FlushPolicy::EveryAppend, 1),
+        (FlushPolicy::EveryEntries(3), 3),
+        (FlushPolicy::EveryBytes(40), 2),
+        (FlushPolicy::EveryBytes(41), 3),
+    ] {
         let dir = MemoryDirectory::new();
         for _ in 0..3 {
             let options = WalOptions::new().flush_policy(policy);

@@ -88,13 +88,13 @@ impl Gap {
 
     /// Books bytes that are to be looked at. Out of budget, which only a file made for it is, the worst is taken for true.
     fn spend(&mut self, bytes: u64) -> bool {
-        if let Some(budget) = self.budget.checked_sub(bytes) {
-            self.budget = budget;
-        } else {
+        let left = self.budget.checked_sub(bytes);
+        if left.is_none() {
             let [zeros, ..] = &mut self.allowed;
             (self.zeros_revive, *zeros) = (true, false);
         }
-        !self.zeros_revive
+        self.budget = left.unwrap_or(0);
+        left.is_some()
     }
 }
 

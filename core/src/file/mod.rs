@@ -10,4 +10,6 @@ pub(crate) mod window;
 pub(crate) mod written;
 
 #[cfg(test)]
+mod behind_tests;
+#[cfg(test)]
 mod look_ahead_tests;

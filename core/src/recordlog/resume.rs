@@ -192,10 +192,9 @@ fn reopen<D: Directory>(
         return Ok(None);
     };
     let mut sink = new_sink(file, name.clone(), options)?;
-    // A whole last frame lacks its padding, which is zeros.
-    let with = if end.torn_bytes() > 0 { end.fill } else { 0 };
-    fill_up_to(&mut sink, with, next)?;
-    if end.torn_bytes() > 0 && end.zeros_revive && !planted!(RevivedByZeros) {
+    // Zeros, unless something is cut off that they complete: a whole last frame lacks its padding.
+    fill_up_to(&mut sink, end.fill, next)?;
+    if end.zeros_revive && !planted!(RevivedByZeros) {
         // Otherwise a crash could leave zeros where the file grew, and a frame behind the record that they complete.
         sink.sync()?; // crash: the torn record is whole, and nothing follows it; or it is dead for good
     }

@@ -175,14 +175,9 @@ where
                         }
                         InPlace::Damaged => return Err(bad.error(self.frames.name(), next_id)),
                         InPlace::End { written_end, next_frame, fill, zeros_revive } => {
-                            let torn = written_end > bad.offset;
-                            return Ok(Step::End(End {
-                                offset: bad.offset,
-                                written_end,
-                                next_frame: if torn { next_frame } else { bad.offset },
-                                fill,
-                                zeros_revive,
-                            }));
+                            let offset = bad.offset;
+                            let end = End { offset, written_end, next_frame, fill, zeros_revive };
+                            return Ok(Step::End(end));
                         }
                     }
                 }
