@@ -380,7 +380,7 @@ fn rotations_and_a_buffer_that_is_always_full() {
                     0 => drop(shared.append_durable(&record).unwrap()),
                     1 => {
                         let batch = [&record[..], b"and more"];
-                        let (_, ticket) = shared.append_batch(&batch).unwrap().unwrap();
+                        let ticket = shared.append_batch(&batch).unwrap().unwrap();
                         let _durable = ticket.wait().unwrap();
                     }
                     _ => {
