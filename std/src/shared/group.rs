@@ -253,6 +253,7 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
             if planted!(NextReleased)
                 && let Some(durable) = state.durable
             {
+                self.group(state.next_commit % 2).notify_all();
                 return Ok(durable);
             }
         }
