@@ -157,23 +157,28 @@ fn a_file_is_filled_to_the_byte_and_opens_again() {
     assert!(exact > 0, "some record must end at the very limit");
 }
 
+/// The same of a checkpoint; a chunk that does not fit is refused before any of it is written.
 #[test]
 fn a_checkpoint_fills_a_file_to_the_byte() {
-    let (mut written, mut refused) = (Vec::new(), Vec::new());
-    for bytes in 700..1000 {
+    let mut exact = 0;
+    for bytes in 600..1000 {
         let geometry = NorGeometry { blocks: 4, block_bytes: 1024, granule: 4 };
         let dir = NorDirectory::new(geometry, 1).unwrap();
+        let limit = dir.capabilities().file_bytes_max();
         let options = CheckpointOptions::new().chunk_bytes(256);
         let meta = CheckpointMeta::default();
         let mut writer = CheckpointWriter::create(&dir, path(), meta, options).unwrap();
-        match writer.write_all(&vec![7; bytes]).and_then(|()| writer.finish()) {
-            Ok(_) => written.push(bytes),
-            Err(Error::Limit { what: Limit::FileBytes, found, limit }) => {
-                assert!(found > limit, "{bytes}: {found}, {limit}");
-                refused.push(bytes);
-            }
-            Err(other) => refused.push(if other.is_no_space() { bytes } else { panic!("{other}") }),
+        let done = writer.write_all(&vec![7; bytes]).and_then(|()| writer.finish());
+        let frames = [vec![256; bytes / 256], vec![bytes % 256]].concat();
+        let sizes = frames.iter().filter(|&&bytes| bytes > 0).map(|bytes| 16 + bytes);
+        let chunks_end = 48 + sizes.map(|bytes| bytes.next_multiple_of(4) as u64).sum::<u64>();
+        let end = chunks_end + 16 + 20;
+        exact += u32::from(chunks_end == limit) + u32::from(end == limit);
+        match done {
+            Ok(_) => assert!(end <= limit, "{bytes}"),
+            Err(Error::Limit { what: Limit::FileBytes, .. }) => assert!(chunks_end > limit),
+            Err(other) => assert!(other.is_no_space() && chunks_end <= limit && end > limit),
         }
     }
-    assert!(!written.is_empty() && written.last() < refused.first(), "{written:?}, {refused:?}");
+    assert!(exact > 1, "both ends must come to the very limit");
 }
