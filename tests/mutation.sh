@@ -8,6 +8,6 @@ scratch="${CARGO_TARGET_DIR:-$PWD/target}/mutation"
 mkdir -p "$scratch"
 tests=(
     failures attack_wal attack_publish attack_readers attack_full attack_crashes interleavings census proof
-    wal_crashes publish_crashes recordlog_crashes recordlog_on_backends conformance golden counts nor_power_cut
+    wal_crashes publish_crashes recordlog_crashes recordlog_on_backends conformance golden counts nor_power_cut forwarding
 )
 cargo run --quiet --release --manifest-path tests/mutation/Cargo.toml -- . "$scratch" "${tests[@]}" "$@"

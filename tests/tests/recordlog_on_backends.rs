@@ -6,9 +6,10 @@
     reason = "a test runs on a host and fails by panicking"
 )]
 
-use durability_core::ReadMode;
+use durability_core::checkpoint::{CheckpointMeta, CheckpointOptions, CheckpointWriter};
 use durability_core::recordlog::{RecordLogOptions, RecordLogReader, RecordLogWriter};
 use durability_core::storage::{Directory, Name};
+use durability_core::{Error, Limit, ReadMode};
 use durability_testkit::backends::{FatDirectory, NorDirectory, NorGeometry, Tearing};
 
 fn path() -> Name<'static> {
@@ -50,7 +51,7 @@ fn run<D: Directory>(
 fn read<D: Directory>(dir: &D) -> Vec<Vec<u8>> {
     match RecordLogReader::open(dir, path(), ReadMode::BestEffort, options()) {
         Ok(mut reader) => reader.collect().unwrap(),
-        Err(durability_core::Error::Missing { .. }) => Vec::new(),
+        Err(Error::Missing { .. }) => Vec::new(),
         Err(other) => panic!("{other}"),
     }
 }
@@ -128,4 +129,56 @@ fn records_longer_than_the_buffer_go_out_in_whole_granules() {
         log.close().unwrap();
         assert_eq!(read(&dir), records);
     }
+}
+
+/// A log is full when the next record would be behind the last byte that a file can have, and not a byte before.
+#[test]
+fn a_file_is_filled_to_the_byte_and_opens_again() {
+    let mut exact = 0;
+    for bytes in 0..64 {
+        let geometry = NorGeometry { blocks: 4, block_bytes: 1024, granule: 4 };
+        let dir = NorDirectory::new(geometry, 1).unwrap();
+        let mut log = RecordLogWriter::open(&dir, path(), options()).unwrap();
+        let mut count = 0;
+        let (found, limit) = loop {
+            match log.append(&vec![7; bytes]) {
+                Ok(_) => count += 1,
+                Err(Error::Limit { what: Limit::FileBytes, found, limit }) => break (found, limit),
+                Err(other) => panic!("{other}"),
+            }
+        };
+        let frame = (16 + bytes as u64).next_multiple_of(4);
+        assert!(found > limit && found - frame <= limit, "{bytes}: {found}, {limit}");
+        exact += u32::from(found - frame == limit);
+        log.close().unwrap();
+        let log = RecordLogWriter::open(&dir, path(), options()).unwrap();
+        assert_eq!(log.last_record().map_or(0, |id| id.get()), count);
+    }
+    assert!(exact > 0, "some record must end at the very limit");
+}
+
+/// The same of a checkpoint; a chunk that does not fit is refused before any of it is written.
+#[test]
+fn a_checkpoint_fills_a_file_to_the_byte() {
+    let mut exact = 0;
+    for bytes in 600..1000 {
+        let geometry = NorGeometry { blocks: 4, block_bytes: 1024, granule: 4 };
+        let dir = NorDirectory::new(geometry, 1).unwrap();
+        let limit = dir.capabilities().file_bytes_max();
+        let options = CheckpointOptions::new().chunk_bytes(300);
+        let meta = CheckpointMeta::default();
+        let mut writer = CheckpointWriter::create(&dir, path(), meta, options).unwrap();
+        let done = writer.write_all(&vec![7; bytes]).and_then(|()| writer.finish());
+        let frames = [vec![300; bytes / 300], vec![bytes % 300]].concat();
+        let sizes = frames.iter().filter(|&&bytes| bytes > 0).map(|bytes| 16 + bytes);
+        let chunks_end = 48 + sizes.map(|bytes| bytes.next_multiple_of(4) as u64).sum::<u64>();
+        let end = chunks_end + 16 + 20;
+        exact += u32::from(chunks_end == limit) + u32::from(end == limit);
+        match done {
+            Ok(_) => assert!(end <= limit, "{bytes}"),
+            Err(Error::Limit { what: Limit::FileBytes, .. }) => assert!(chunks_end > limit),
+            Err(other) => assert!(other.is_no_space() && chunks_end <= limit && end > limit),
+        }
+    }
+    assert!(exact > 4, "both ends must come to the very limit");
 }

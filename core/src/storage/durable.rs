@@ -234,6 +234,14 @@ mod tests {
         Name::new(text).unwrap()
     }
 
+    /// Another hash would not know what an earlier version has left behind.
+    #[test]
+    fn a_temporary_file_is_tied_to_its_target_by_a_hash_that_stays() {
+        for (text, hash) in [("a", 0xAF63_DC4C_8601_EC8C), ("x/foobar", 0x8594_4171_F739_67E8)] {
+            assert_eq!(hash_of(name(text)), hash);
+        }
+    }
+
     #[test]
     fn atomic_write_replaces_the_whole_content_and_leaves_no_other_file() {
         let dir = MemoryDirectory::new();

@@ -168,6 +168,22 @@ mod tests {
         assert_eq!(numbers(&[seen(4, 20, 3)], 9), Ok(vec![4]));
     }
 
+    /// Each of them alone; and the last first id that leaves room for a segment's entries is one.
+    #[test]
+    fn a_header_that_contradicts_itself_is_damage() {
+        let last = u64::MAX - u64::from(u32::MAX);
+        let alone = |first_id, oldest| {
+            let header = SegmentHeader { oldest, ..header(3, first_id, 0) };
+            numbers(&[Observed { number: 3, header: Some(header) }], 1)
+        };
+        for (first_id, oldest) in [(1, 1), (1, 3), (last, 1)] {
+            assert_eq!(alone(first_id, oldest), Ok(vec![3]), "{first_id}, {oldest}");
+        }
+        for (first_id, oldest) in [(0, 1), (last + 1, 1), (u64::MAX, 1), (1, 4)] {
+            assert_eq!(alone(first_id, oldest), Err(CorruptionKind::Chain), "{first_id}, {oldest}");
+        }
+    }
+
     #[test]
     fn headers_that_contradict_each_other_are_damage() {
         assert_eq!(numbers(&[seen(1, 20, 0), seen(2, 10, 1)], 1), Err(CorruptionKind::Chain));

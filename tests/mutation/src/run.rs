@@ -49,20 +49,23 @@ impl<'a> Reach<'a> {
         for suite in suites {
             let list = folder.join("reached");
             _ = fs::remove_file(&list);
+            let passes = |variable: &str, value: &str| match run(
+                suite,
+                folder,
+                (variable, value),
+                PATIENCE * 30,
+            ) {
+                Ok(Ran::Passed) => Ok(()),
+                Ok(_) => Err(format!("{} fails without a mutant, {variable}={value}", suite.name)),
+                Err(error) => Err(error.to_string()),
+            };
             let start = Instant::now();
-            for (variable, value) in [("MUTANT", "0"), ("MUTANT_REACHED", &*list.to_string_lossy())]
-            {
-                if !matches!(run(suite, folder, (variable, value), PATIENCE * 30)?, Ran::Passed) {
-                    return Err(format!(
-                        "{} fails without a mutant, {variable}={value}",
-                        suite.name
-                    )
-                    .into());
-                }
-            }
+            passes("MUTANT", "0")?;
+            let time = start.elapsed();
+            passes("MUTANT_REACHED", &list.to_string_lossy())?;
             let reached = fs::read(&list).unwrap_or_default();
             let reached = reached.as_chunks().0.iter().map(|id| u32::from_le_bytes(*id)).collect();
-            found.push((suite, start.elapsed(), reached));
+            found.push((suite, time, reached));
         }
         found.sort_by_key(|(suite, time, _)| (!suite.of_core, *time));
         Ok(Self { suites: found, folder })
