@@ -1,5 +1,9 @@
 //! The least that a backend must bring: what it leaves out is told as unsupported, never passed over.
-#![allow(clippy::unwrap_used, reason = "a failed expectation is what fails a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::std_instead_of_alloc,
+    reason = "tests run on a host, and may stop"
+)]
 
 use durability_core::storage::{
     Capabilities, Directory, DurableStep, Folder, Locking, MemoryDirectory, MemoryError, Name,
