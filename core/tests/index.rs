@@ -22,8 +22,8 @@ fn deletes_count_in_segments_that_have_the_document() {
     let deletes = vec![(1, 0), (1, 9), (1, 9), (1, 10), (2, 3), (7, 0)];
     let index = index(&[add(1), add(2), WalEntry::DeleteDocuments { deletes }]);
     assert_eq!(index.document_count(), 17);
-    let deleted = |segment| index.segments()[&segment].deleted.iter().copied().collect::<Vec<_>>();
-    assert_eq!((deleted(1), deleted(2)), (vec![0, 9], vec![3]));
+    let gone = |segment| index.segments()[&segment].deleted.iter().copied().collect::<Vec<_>>();
+    assert_eq!((gone(1), gone(2)), (vec![0, 9], vec![3]));
 }
 
 #[test]
