@@ -152,7 +152,7 @@ fn a_file_is_filled_to_the_byte_and_opens_again() {
         exact += u32::from(found - frame == limit);
         log.close().unwrap();
         let log = RecordLogWriter::open(&dir, path(), options()).unwrap();
-        assert_eq!(log.last_record().map_or(0, |id| id.get()), count);
+        assert_eq!(log.last_record().map_or(0, durability_core::EntryId::get), count);
     }
     assert!(exact > 0, "some record must end at the very limit");
 }
