@@ -1,5 +1,10 @@
 //! A directory through a pointer is the same directory: every operation arrives, as it was asked for.
 #![allow(
+    clippy::needless_borrow,
+    clippy::needless_borrows_for_generic_args,
+    reason = "the borrow is what is tested"
+)]
+#![allow(
     clippy::unwrap_used,
     clippy::std_instead_of_core,
     clippy::std_instead_of_alloc,
