@@ -551,3 +551,24 @@ fn a_record_larger_than_the_buffer_need_not_find_it_empty() {
     commit(&mut wal, &dir, true);
     assert_eq!(ids(&dir), [1, 2, 3]);
 }
+
+#[test]
+fn a_rotation_into_a_ready_segment_goes_on_at_once_and_writes_nothing_before_the_outgoing_one_is_durable()
+ {
+    let dir = MemoryDirectory::new();
+    let mut writer = RawWalWriter::open(dir.clone(), options()).unwrap();
+    assert!(writer.prepare_now().unwrap());
+    let ready = writer.prepared_segment().unwrap();
+    let mut wal = StagedWriter::new(writer).unwrap();
+    let last = stage(&mut wal, b"the last of its segment");
+    let mut rotation = wal.begin_rotation().unwrap();
+    assert!(rotation.syncs(), "what is sealed is durable first");
+    let next = stage(&mut wal, b"in the ready one");
+    assert_eq!(wal.writer().tail_segment(), ready);
+    assert!(matches!(wal.begin(true), Err(Error::Busy { .. })), "the outgoing one comes first");
+    assert!(wal.writer().durable_through() < Some(last));
+    rotation.run(&dir).unwrap();
+    assert_eq!(wal.end(rotation).unwrap().through(), Some(last));
+    assert_eq!(commit(&mut wal, &dir, true), Some(next));
+    assert_eq!(ids(&dir), [1, 2]);
+}

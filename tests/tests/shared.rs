@@ -20,7 +20,7 @@ use std::thread;
 use durability::shared::{RawSharedWal, SharedDirectory, SharedOptions, SharedWal, Ticket};
 use durability::storage::FsDirectory;
 use durability_core::storage::{Directory, MemoryDirectory};
-use durability_core::walog::{Event, Hooks, RawWalReader, WalOptions};
+use durability_core::walog::{Event, Hooks, RawWalReader, RawWalWriter, WalOptions};
 use durability_core::{EntryId, Error, ReadMode};
 use durability_testkit::allocations::{CountingAllocator, allocations};
 use durability_testkit::faults::{Counters, Fault, FaultyDirectory, Operation};
@@ -481,6 +481,21 @@ fn hooks_that_panic_close_the_log_and_nobody_hangs() {
         let _told = told.recv().unwrap();
         assert!(wal.append(b"two").is_err() && wal.sync().is_err());
         drop(wal);
+    }
+}
+
+#[test]
+fn a_hook_that_panics_in_a_rotation_that_is_handed_over_closes_the_log_too() {
+    let options = WalOptions::new().segment_bytes(512);
+    let hooks = Fragile(|event| matches!(event, Event::Rotated { .. }), false);
+    let mut writer =
+        RawWalWriter::open_with(MemoryDirectory::new(), options.clone(), hooks).unwrap();
+    assert!(writer.prepare_now().unwrap());
+    let wal = RawSharedWal::from_writer(writer, options, SharedOptions::new()).unwrap();
+    let fill = || (0..9).all(|_| wal.append(&[7; 100]).is_ok());
+    assert!(catch_unwind(AssertUnwindSafe(fill)).is_err(), "the rotation was told");
+    for failure in [wal.append(b"more").unwrap_err(), wal.sync().unwrap_err()] {
+        assert!(matches!(failure.error(), Error::Closed), "{failure}");
     }
 }
 

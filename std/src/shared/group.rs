@@ -118,10 +118,12 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
     /// Rotates into the segment that is ready, and leaves the outgoing one's sync to the background thread: what is staged meanwhile waits for that.
     fn hand_over<'a>(
         &'a self,
-        mut state: Locked<'a, D, H>,
+        state: Locked<'a, D, H>,
     ) -> Result<Locked<'a, D, H>, Failure<D::Error>> {
-        let Some(wal) = &mut state.wal else { return Ok(state) };
-        match wal.begin_rotation() {
+        let (mut state, begun) =
+            self.with_hooks(state, |state| state.wal.as_mut().map(StagedWriter::begin_rotation));
+        let Some(begun) = begun else { return Ok(state) };
+        match begun {
             Ok(commit) => {
                 state.begun(&commit);
                 state.leading = true;
