@@ -6,6 +6,8 @@ mod gap;
 pub(crate) mod search;
 pub(crate) mod sibling;
 pub(crate) mod sink;
+#[cfg(test)]
+mod sink_tests;
 pub(crate) mod window;
 pub(crate) mod written;
 

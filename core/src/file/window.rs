@@ -255,11 +255,16 @@ where
 
 /// Makes a buffer of `bytes` zeros, or says that there is no memory for it.
 pub(crate) fn grow<E: StoreError>(buffer: &mut Vec<u8>, bytes: usize) -> Result<(), Error<E>> {
-    if let Some(more) = bytes.checked_sub(buffer.len()) {
-        let no_memory =
-            |_| Error::Limit { what: Limit::Memory, found: bytes as u64, limit: usize::MAX as u64 };
-        buffer.try_reserve_exact(more).map_err(no_memory)?;
+    if bytes > buffer.len() {
+        reserve(buffer, bytes)?;
         buffer.resize(bytes, 0);
     }
     Ok(())
+}
+
+/// Makes sure that a buffer can grow to `bytes` without asking for memory again, or says that there is none. Touches nothing of it.
+pub(crate) fn reserve<E: StoreError>(buffer: &mut Vec<u8>, bytes: usize) -> Result<(), Error<E>> {
+    let no_memory =
+        |_| Error::Limit { what: Limit::Memory, found: bytes as u64, limit: usize::MAX as u64 };
+    buffer.try_reserve_exact(bytes.saturating_sub(buffer.len())).map_err(no_memory)
 }
