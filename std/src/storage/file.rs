@@ -2,6 +2,7 @@
 //!
 //! Must never write through one descriptor and sync through another, nor go on after a failed write or sync.
 
+use alloc::sync::Arc;
 use std::fs::File;
 use std::io;
 
@@ -9,6 +10,7 @@ use durability_core::storage::{AppendFile, ReadFile};
 use embedded_io::{ErrorType, Read, Seek, SeekFrom, Write};
 
 use super::path::FileLocation;
+use super::platform::Root;
 use super::{FsError, FsOperation, FsRefusal, platform};
 
 /// A file of an [`FsDirectory`](super::FsDirectory), open for reading.
@@ -88,12 +90,19 @@ pub struct FsAppender {
     end: u64,
     poisoned: bool,
     location: FileLocation,
+    root: Arc<Root>,
 }
 
 impl FsAppender {
     /// `end` is where the file ends: at `position`, or beyond where there is room, or what a crash has left.
-    pub(super) fn new(file: File, position: u64, end: u64, location: FileLocation) -> Self {
-        Self { file, position, end, poisoned: false, location }
+    pub(super) fn new(
+        file: File,
+        position: u64,
+        end: u64,
+        location: FileLocation,
+        root: &Arc<Root>,
+    ) -> Self {
+        Self { file, position, end, poisoned: false, location, root: Arc::clone(root) }
     }
 
     fn error(&self, operation: FsOperation, source: io::Error) -> FsError {
@@ -154,8 +163,12 @@ impl AppendFile for FsAppender {
         if planted!(FsFileUnsynced) {
             return Ok(());
         }
-        // The standard library's own: it knows that `fsync` alone is not enough on Apple's systems.
-        self.guarded(FsOperation::SyncFile, File::sync_data)
+        let root = Arc::clone(&self.root);
+        self.guarded(FsOperation::SyncFile, |file| {
+            root.sync_name()?;
+            // The standard library's own: it knows that `fsync` alone is not enough on Apple's systems.
+            file.sync_data()
+        })
     }
 
     /// Cuts off what lies beyond the position. A crash may undo that; nothing depends on it.
@@ -216,7 +229,8 @@ mod tests {
         let path = scratch.path().join("file");
         std::fs::write(&path, b"content").unwrap();
         let location = FileLocation::new(&scratch.path().into(), Name::new("file").unwrap());
-        let appender = FsAppender::new(File::open(path).unwrap(), 0, 7, location);
+        let root = Arc::new(Root::open(scratch.path()).unwrap());
+        let appender = FsAppender::new(File::open(path).unwrap(), 0, 7, location, &root);
         (scratch, appender)
     }
 
