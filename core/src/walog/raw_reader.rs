@@ -8,13 +8,16 @@ use core::ops::{Bound, RangeBounds};
 
 use crate::EntryId;
 use crate::error::Error;
+use crate::file::frames::Cursor;
 use crate::mode::ReadMode;
 use crate::storage::{Directory, NameBuf};
 
 use super::SegmentRange;
 use super::chain::{self, Segment};
 use super::discover::{Purpose, discover, open_segment};
+use super::index::{Index, Mark};
 use super::options::{Settings, WalOptions};
+use super::random::{self, Access};
 use super::segment::SegmentReader;
 
 /// Reads a log of raw byte records. [`WalReader`](super::WalReader) is its typed form.
@@ -24,14 +27,18 @@ use super::segment::SegmentReader;
 /// [`RawWalWriter::open`](super::RawWalWriter::open) found. A reader beside a writer that prunes may meet [`Error::Missing`]; open it again.
 ///
 /// **Limits.** Memory is one block ([`WalOptions::read_bytes`]), or the largest record if that is larger, or up to 16
-/// blocks for a batch that is longer than one; and some 80 bytes for each segment.
+/// blocks for a batch that is longer than one; and some 80 bytes for each segment. [`read`](Self::read) takes a block of at most 64 KiB, and an index of
+/// at most 512 KiB, more.
 pub struct RawWalReader<D: Directory> {
-    dir: D,
-    settings: Settings,
-    log_id: u64,
-    chain: Vec<Segment>,
-    tail_is_empty: bool,
-    buffer: Vec<u8>,
+    pub(super) dir: D,
+    pub(super) settings: Settings,
+    pub(super) log_id: u64,
+    pub(super) chain: Vec<Segment>,
+    pub(super) tail_is_empty: bool,
+    pub(super) buffer: Vec<u8>,
+    pub(super) index: Index,
+    /// Where [`read`](Self::read) has read last.
+    pub(super) access: Option<Access<D::Reader>>,
 }
 
 /// An entry of a log, lent until the next one is read.
@@ -87,7 +94,9 @@ impl<D: Directory> RawWalReader<D> {
         let mut buffer = Vec::new();
         let found = discover(&dir, &settings, Purpose::Read, &mut buffer)?;
         let (log_id, chain) = (found.log_id, found.chain);
-        Ok(Self { dir, settings, log_id, chain, tail_is_empty: false, buffer })
+        let index = Index::new(settings.read_bytes);
+        let (tail_is_empty, access) = (false, None);
+        Ok(Self { dir, settings, log_id, chain, tail_is_empty, buffer, index, access })
     }
 
     /// A reader beside the writer that knows the log. A tail without entries is not opened: it may be open for appending.
@@ -99,7 +108,8 @@ impl<D: Directory> RawWalReader<D> {
         tail_is_empty: bool,
     ) -> Self {
         let (settings, chain) = (settings.clone(), chain.to_vec());
-        Self { dir, settings, log_id, chain, tail_is_empty, buffer: Vec::new() }
+        let (buffer, index, access) = (Vec::new(), Index::new(settings.read_bytes), None);
+        Self { dir, settings, log_id, chain, tail_is_empty, buffer, index, access }
     }
 
     /// The directory.
@@ -137,6 +147,11 @@ impl<D: Directory> RawWalReader<D> {
         first.unwrap_or(self.settings.first_id)
     }
 
+    /// The file of a segment, for messages.
+    pub(super) fn segment_name(&self, number: u32) -> Result<NameBuf, Error<D::Error>> {
+        self.settings.segment_name(number)
+    }
+
     /// The sealed segments, oldest first. How far the tail reaches is known once it has been read.
     pub fn sealed_segments(&self) -> impl Iterator<Item = SegmentRange> + '_ {
         SegmentRange::all(&self.chain, EntryId::FIRST).filter(SegmentRange::is_sealed)
@@ -157,6 +172,8 @@ impl<D: Directory> RawWalReader<D> {
 
     /// The entries of a range of ids.
     ///
+    /// The segment that it begins in is read from the last place in front of it that this reader [knows](Self::read), or else from its beginning.
+    ///
     /// # Errors
     /// [`Error::Gap`] if the range begins before the first entry: those entries were pruned, or never were.
     pub fn range(
@@ -175,10 +192,7 @@ impl<D: Directory> RawWalReader<D> {
             Bound::Included(id) => id.get(),
             Bound::Excluded(id) => id.get().saturating_sub(1),
         };
-        if start < first && !planted!(GapLetThrough) {
-            let last = EntryId::new(first.get().saturating_sub(1));
-            return Err(Error::Gap { needed: start, first: Some(first), last });
-        }
+        self.check_first(start)?;
         let index = self.chain.iter().rposition(|segment| segment.first_id <= start.get());
         let index = index.unwrap_or(0);
         let done = end < start.get();
@@ -186,6 +200,7 @@ impl<D: Directory> RawWalReader<D> {
             reader: self,
             current: None,
             index,
+            next_mark: u64::MAX,
             start,
             end,
             mode,
@@ -201,6 +216,8 @@ pub struct Entries<'r, D: Directory> {
     current: Option<SegmentReader<D::Reader>>,
     /// The segment after the current one.
     index: usize,
+    /// From which offset on in the current one the next place may be kept, while entries before the range are passed.
+    next_mark: u64,
     start: EntryId,
     end: u64,
     mode: ReadMode,
@@ -255,6 +272,13 @@ impl<D: Directory> Entries<'_, D> {
                     if current.entry_id() >= self.start {
                         return Ok(true);
                     }
+                    if current.entry_offset() >= self.next_mark {
+                        let (offset, at) = (current.entry_offset(), current.cursor().position);
+                        let segment = self.reader.chain.get(self.index.wrapping_sub(1));
+                        let number = segment.map_or(0, |segment| segment.number);
+                        let before = at.saturating_sub(1);
+                        self.next_mark = self.reader.index.add(number, offset, before);
+                    }
                 }
                 self.finish_segment()?;
             }
@@ -277,9 +301,26 @@ impl<D: Directory> Entries<'_, D> {
         let buffer = core::mem::take(&mut self.reader.buffer);
         let reader = &self.reader;
         let opened = open_segment(&reader.dir, &reader.settings, reader.log_id, &segment, buffer);
-        self.current = Some(opened?);
+        let mut opened = opened?;
+        self.go_near(&segment, &mut opened);
+        self.current = Some(opened);
         self.index = self.index.saturating_add(1);
         Ok(true)
+    }
+
+    /// Goes in front of the last frame that is known to stand before the range, in the segment in which that begins.
+    fn go_near(&mut self, segment: &Segment, opened: &mut SegmentReader<D::Reader>) {
+        let ahead = self.start.get().checked_sub(segment.first_id).filter(|&ahead| ahead > 0);
+        let Some(position) = ahead.and_then(|ahead| u32::try_from(ahead).ok()) else { return };
+        let index = &mut self.reader.index;
+        let mark = index.before(segment.number, position);
+        if let Some(Mark { offset, before }) = mark {
+            let there = random::go_to(opened, index, segment.number, mark);
+            let place = Cursor { offset: offset.into(), position: before, checksum: 0 };
+            let is_there = matches!(there, Ok(true)) && opened.entry_offset() == place.offset;
+            opened.go_to(is_there.then_some(place));
+        }
+        self.next_mark = index.next_offset(segment.number);
     }
 
     fn finish_segment(&mut self) -> Result<(), Error<D::Error>> {
@@ -291,11 +332,7 @@ impl<D: Directory> Entries<'_, D> {
         let position = u64::from(current.cursor().position);
         self.report.last_id =
             EntryId::new(segment.first_id.saturating_add(position).saturating_sub(1));
-        let torn = current.ending().filter(|ending| ending.torn_bytes > 0).map(|ending| TornTail {
-            file: current.name().clone(),
-            offset: ending.cursor.offset,
-            bytes: ending.torn_bytes,
-        });
+        let torn = current.torn_tail();
         self.reader.buffer = current.into_buffer();
         self.report.torn.clone_from(&torn);
         match torn {

@@ -18,6 +18,7 @@ use crate::storage::{NameBuf, ReadFile, StoreError};
 
 use super::chain::{Sealed, Segment};
 use super::options::Settings;
+use super::raw_reader::TornTail;
 
 /// Reads one segment.
 #[derive(Debug)]
@@ -135,6 +136,31 @@ where
     /// The place behind the entry that was shown last.
     pub(crate) const fn cursor(&self) -> Cursor {
         self.frames.cursor()
+    }
+
+    /// The torn tail, once the segment has ended with one.
+    pub(crate) fn torn_tail(&self) -> Option<TornTail> {
+        let ending = self.ending.filter(|ending| ending.torn_bytes > 0)?;
+        let (offset, bytes) = (ending.cursor.offset, ending.torn_bytes);
+        Some(TornTail { file: self.name().clone(), offset, bytes })
+    }
+
+    /// Goes to the place in front of a frame that was passed before, or of the first.
+    pub(crate) fn go_to(&mut self, place: Option<Cursor>) {
+        let offset = self.frames.codec().align(SEGMENT_HEADER_BYTES as u64);
+        let first = Cursor { offset, position: 0, checksum: 0 };
+        self.frames.set_cursor(place.unwrap_or(first));
+        (self.committed, self.ending, self.looked_again) = (0, None, None);
+    }
+
+    /// Forgets what was read, so that it is read anew.
+    pub(crate) fn forget(&mut self) {
+        self.frames.forget();
+    }
+
+    /// Where the entry that [`advance`](Self::advance) went to begins.
+    pub(crate) const fn entry_offset(&self) -> u64 {
+        self.current.offset
     }
 
     pub(crate) fn into_buffer(self) -> Vec<u8> {
