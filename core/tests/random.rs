@@ -250,9 +250,15 @@ fn beside_a_writer_what_is_flushed_is_found_and_after_a_refresh_what_is_in_new_s
         let mut refreshed = 0;
         for number in 2..=150 {
             let tail = wal.tail_segment();
-            assert_eq!(reader.read(ReadMode::BestEffort, id(number)).unwrap(), None);
+            // What was read in vain is not held; what is held behind an entry that was read may be old by now.
+            let in_vain = number % 3 == 0;
+            if in_vain {
+                assert_eq!(reader.read(ReadMode::BestEffort, id(number)).unwrap(), None);
+            }
             wal.append(&record(number)).unwrap();
-            assert_eq!(reader.read(ReadMode::BestEffort, id(number)).unwrap(), None, "staged");
+            if in_vain {
+                assert_eq!(reader.read(ReadMode::BestEffort, id(number)).unwrap(), None, "staged");
+            }
             wal.flush().unwrap();
             if wal.tail_segment() != tail {
                 assert_eq!(reader.read(ReadMode::BestEffort, id(number)).unwrap(), None);

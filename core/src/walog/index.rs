@@ -83,15 +83,12 @@ impl Index {
 
     /// Forgets a segment.
     pub(super) fn forget(&mut self, segment: u32) {
-        self.keep(|found, _| found != segment);
+        self.keep(|found| found != segment);
     }
 
-    /// Keeps the marks for which `keep` says so, by segment and offset.
-    pub(super) fn keep(&mut self, keep: impl Fn(u32, u32) -> bool) {
-        for found in &mut self.segments {
-            found.marks.retain(|mark| keep(found.segment, mark.offset));
-        }
-        self.segments.retain(|found| !found.marks.is_empty());
+    /// Forgets the segments for which `keep` does not say so.
+    pub(super) fn keep(&mut self, keep: impl Fn(u32) -> bool) {
+        self.segments.retain(|found| keep(found.segment));
         self.marks = self.segments.iter().map(|found| found.marks.len()).sum();
     }
 
@@ -139,10 +136,10 @@ mod tests {
             assert_eq!(index.before(2, position), None);
         }
         assert_eq!(index.next_offset(1), 4 * STRIDE);
-        index.keep(|_, offset| u64::from(offset) < 3 * STRIDE);
-        assert_eq!(index.before(1, 251), mark(STRIDE + 8, 100));
+        index.add(2, STRIDE, 7);
         index.forget(1);
-        assert_eq!(index.before(1, 251), None);
+        assert_eq!((index.before(1, 251), index.marks), (None, 1));
+        assert_eq!(index.before(2, 8), mark(STRIDE, 7));
     }
 
     #[test]

@@ -91,11 +91,8 @@ impl<D: Directory> RawWalReader<D> {
             let (old, new) = (of(&self.chain, number)?, of(&found.chain, number)?);
             (same_log && old.first_id == new.first_id).then_some(new)
         };
-        self.index.keep(|number, offset| {
-            // A truncation may have cut a segment, or a repair ended it.
-            let end = |segment: Segment| segment.sealed.map_or(u64::MAX, |sealed| sealed.end);
-            kept(number).is_some_and(|segment| u64::from(offset) < end(segment))
-        });
+        // Of a segment that was cut, or repaired, places may be known behind its end: they are never asked for.
+        self.index.keep(|number| kept(number).is_some());
         self.access = self.access.take_if(|access| {
             // What is held of a tail may be older than what the file has.
             access.segment.sealed.is_some() && kept(access.segment.number) == Some(access.segment)

@@ -8,14 +8,13 @@ use core::ops::{Bound, RangeBounds};
 
 use crate::EntryId;
 use crate::error::Error;
-use crate::file::frames::Cursor;
 use crate::mode::ReadMode;
 use crate::storage::{Directory, NameBuf};
 
 use super::SegmentRange;
 use super::chain::{self, Segment};
 use super::discover::{Purpose, discover, open_segment};
-use super::index::{Index, Mark};
+use super::index::Index;
 use super::options::{Settings, WalOptions};
 use super::random::{self, Access};
 use super::segment::SegmentReader;
@@ -302,25 +301,27 @@ impl<D: Directory> Entries<'_, D> {
         let reader = &self.reader;
         let opened = open_segment(&reader.dir, &reader.settings, reader.log_id, &segment, buffer);
         let mut opened = opened?;
-        self.go_near(&segment, &mut opened);
+        self.go_near(&segment, &mut opened)?;
         self.current = Some(opened);
         self.index = self.index.saturating_add(1);
         Ok(true)
     }
 
-    /// Goes in front of the last frame that is known to stand before the range, in the segment in which that begins.
-    fn go_near(&mut self, segment: &Segment, opened: &mut SegmentReader<D::Reader>) {
+    /// Goes to the last entry that is known to stand before the range, in the segment in which that begins.
+    fn go_near(
+        &mut self,
+        segment: &Segment,
+        opened: &mut SegmentReader<D::Reader>,
+    ) -> Result<(), Error<D::Error>> {
         let ahead = self.start.get().checked_sub(segment.first_id).filter(|&ahead| ahead > 0);
-        let Some(position) = ahead.and_then(|ahead| u32::try_from(ahead).ok()) else { return };
+        let Some(position) = ahead.and_then(|ahead| u32::try_from(ahead).ok()) else {
+            return Ok(());
+        };
         let index = &mut self.reader.index;
         let mark = index.before(segment.number, position);
-        if let Some(Mark { offset, before }) = mark {
-            let there = random::go_to(opened, index, segment.number, mark);
-            let place = Cursor { offset: offset.into(), position: before, checksum: 0 };
-            let is_there = matches!(there, Ok(true)) && opened.entry_offset() == place.offset;
-            opened.go_to(is_there.then_some(place));
-        }
+        random::go_to(opened, index, segment.number, mark)?;
         self.next_mark = index.next_offset(segment.number);
+        Ok(())
     }
 
     fn finish_segment(&mut self) -> Result<(), Error<D::Error>> {

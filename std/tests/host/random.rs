@@ -41,6 +41,53 @@ fn an_entry_of_a_shared_log_is_read_before_it_is_durable_and_the_log_says_which_
 }
 
 #[test]
+fn what_is_flushed_into_room_that_was_read_as_blank_is_found() {
+    let (_scratch, dir) = scratch();
+    let options = || WalOptions::new().segment_bytes(256 << 10).preallocate(true);
+    let mut wal = RawWalWriter::open(dir.clone(), options()).unwrap();
+    // The first segment gets no room.
+    wal.append(b"first").unwrap();
+    wal.truncate_to_empty().unwrap();
+    let mut reader = RawWalReader::open(dir, options()).unwrap();
+    for number in 2..200 {
+        if number % 2 == 0 {
+            assert_eq!(reader.read(ReadMode::Strict, id(number)).unwrap(), None);
+        }
+        wal.append(&[number as u8; 10]).unwrap();
+        wal.flush().unwrap();
+        let found = reader.read(ReadMode::Strict, id(number)).unwrap().unwrap();
+        assert_eq!(found.payload, [number as u8; 10]);
+    }
+}
+
+#[test]
+fn of_a_batch_that_was_cut_since_it_was_read_whole_nothing_is_shown() {
+    let (scratch, dir) = scratch();
+    let options = || WalOptions::new().read_bytes(256);
+    let mut wal = RawWalWriter::open(dir.clone(), options()).unwrap();
+    wal.append(b"alone").unwrap();
+    wal.append_batch(&[[5; 90]; 6]).unwrap();
+    let mut reader = RawWalReader::open(dir.clone(), options()).unwrap();
+    assert!(reader.read(ReadMode::Strict, id(7)).unwrap().is_some());
+    assert_eq!(reader.read(ReadMode::Strict, id(8)).unwrap(), None);
+    let path = scratch.path().join("root/wal/00000001.WAL");
+    let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    let whole = file.metadata().unwrap().len();
+    for cut in [3, 100, 250, 500] {
+        file.set_len(whole - cut).unwrap();
+        for number in [2, 4, 7, 1, 3] {
+            let found = reader.read(ReadMode::BestEffort, id(number)).unwrap();
+            assert_eq!(found.is_some(), number == 1, "{number} with {cut} bytes less");
+            let by_another = RawWalReader::open(dir.clone(), options()).unwrap();
+            let strict = reader.read(ReadMode::Strict, id(number)).map(|_| ());
+            let by_another = { by_another }.read(ReadMode::Strict, id(number)).map(|_| ());
+            let text = |said: Result<(), durability::Error<_>>| said.map_err(|e| e.to_string());
+            assert_eq!(text(strict), text(by_another));
+        }
+    }
+}
+
+#[test]
 fn a_typed_entry_of_a_shared_log_is_read_by_its_id() {
     let (_scratch, dir) = scratch();
     let wal = SharedWal::<String>::open(dir, WalOptions::new(), SharedOptions::new()).unwrap();
