@@ -6,10 +6,10 @@
 //! Must never be the choice where `unix.rs` works.
 
 use core::marker::PhantomData;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use durability_core::storage::Folder;

@@ -7,12 +7,12 @@
 //! later only, and refused by some sandboxes, so that this walk would be needed beside it, and tested less. Names are at most
 //! eight components deep, the core's own files two.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use durability_core::storage::Folder;

@@ -1,4 +1,9 @@
 //! Random access beside a log that threads share, and verification in threads.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "patterns, not numbers"
+)]
 
 use std::fs;
 use std::num::NonZero;
@@ -43,7 +48,7 @@ fn an_entry_of_a_shared_log_is_read_before_it_is_durable_and_the_log_says_which_
 #[test]
 fn what_is_flushed_into_room_that_was_read_as_blank_is_found() {
     let (_scratch, dir) = scratch();
-    let options = || WalOptions::new().segment_bytes(256 << 10).preallocate(true);
+    let options = || WalOptions::new().segment_bytes(8 << 10).preallocate(true);
     let mut wal = RawWalWriter::open(dir.clone(), options()).unwrap();
     // The first segment gets no room.
     wal.append(b"first").unwrap();
