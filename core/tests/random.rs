@@ -1,5 +1,7 @@
 //! Laws of random access: an entry read by its id is what a replay shows, whatever the files hold, and in whatever order entries are asked for.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test may stop")]
+#![allow(clippy::cast_possible_truncation, reason = "small numbers")]
+#![allow(clippy::needless_pass_by_value, reason = "for `map_err`")]
 
 use durability_core::storage::{MemoryDirectory, MemoryError, Name};
 use durability_core::walog::{RawWalReader, RawWalWriter, WalOptions, WalReader, WalWriter};
@@ -24,7 +26,7 @@ fn fill(dir: &MemoryDirectory, last: u64) {
     let mut wal = RawWalWriter::open(dir.clone(), options()).unwrap();
     let mut next = wal.next_entry_id().get();
     while next <= last {
-        let count = if next % 7 == 0 { (last + 1 - next).min(6) } else { 1 };
+        let count = if next.is_multiple_of(7) { (last + 1 - next).min(6) } else { 1 };
         let records: Vec<_> = (next..next + count).map(record).collect();
         if count == 1 {
             wal.append(&records[0]).unwrap();

@@ -1,4 +1,5 @@
 //! Laws of a buffer that grows as it is used: it writes what a whole one writes, where a whole one writes it, and asks for memory once.
+#![allow(clippy::cast_possible_truncation, reason = "small numbers")]
 
 use alloc::vec::Vec;
 
@@ -77,7 +78,11 @@ fn a_buffer_that_grows_writes_what_a_whole_one_writes_call_by_call() {
             .map(|_| {
                 seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 let pick = (seed >> 16) as usize;
-                if pick % 11 == 0 { larger[pick % 4] } else { sizes[pick % (1 + round % 8)] }
+                if pick.is_multiple_of(11) {
+                    larger[pick % 4]
+                } else {
+                    sizes[pick % (1 + round % 8)]
+                }
             })
             .collect();
         let expected = written(whole(Vec::new()), &records);

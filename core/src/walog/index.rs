@@ -112,6 +112,8 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::cast_possible_truncation, reason = "small numbers")]
+
     use super::*;
 
     const STRIDE: u64 = STRIDE_BYTES_MAX as u64;
