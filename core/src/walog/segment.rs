@@ -34,8 +34,8 @@ pub(crate) struct SegmentReader<R> {
     marks: Marks,
     ending: Option<Ending>,
     current: Current,
-    /// The bad frame that was read anew.
-    looked_again: Option<u64>,
+    /// The bad frame that was read anew, and whether what proves that it was durable was known by then.
+    looked_again: Option<(u64, bool)>,
 }
 
 /// What the control frames of a segment said.
@@ -355,16 +355,18 @@ where
         let blank = bad.kind == BadKind::Blank && behind.written_end <= bad.offset;
         let written_end = if blank { bad.offset } else { behind.written_end.min(file_end) };
         let torn_bytes = written_end.saturating_sub(start.offset);
-        // A writer beside this reader may have worked on since the bad frame was read: then it is no bad frame any more.
-        let suspect = behind.found.is_some() || torn_bytes > 0;
-        if suspect && self.looked_again != Some(bad.offset) && !planted!(ReaderLooksOnce) {
-            self.looked_again = Some(bad.offset);
+        // A writer beside this reader may have worked on since the bad frame was read: then it is no bad frame any more. Once there is proof behind it
+        // that it was durable, it is whole, and is so when it is read after that.
+        let proof = behind.found.is_some();
+        let looked = self.looked_again.is_some_and(|(at, with)| at == bad.offset && with >= proof);
+        if (proof || torn_bytes > 0) && !looked && !planted!(ReaderLooksOnce) {
+            self.looked_again = Some((bad.offset, proof));
             if !self.frames.is_still(bad)? {
                 self.frames.set_cursor(start);
                 return Ok(Step::Passed);
             }
         }
-        if behind.found.is_some() {
+        if proof {
             return Err(bad.error(self.name(), entry_id));
         }
         self.frames.set_cursor(start);
