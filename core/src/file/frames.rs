@@ -4,10 +4,11 @@
 
 use crate::EntryId;
 use crate::bytes::control::CONTROL_BYTES_MAX;
-use crate::bytes::frame::{self, Codec, Decoded, Flags, HEADER_BYTES, Header};
+use crate::bytes::frame::{self, Codec, Decoded, Fields, Flags, HEADER_BYTES, Header};
 use crate::error::{Corruption, CorruptionKind, Error, Limit};
 use crate::storage::{NameBuf, ReadFile, StoreError};
 
+use super::ahead;
 use super::window::Window;
 
 /// The frames of one file.
@@ -171,6 +172,40 @@ where
 
     pub(crate) fn into_window(self) -> Window<R> {
         self.window
+    }
+
+    /// Verifies some of the frames that the window holds from the cursor on, as far as they begin below `end`, so that
+    /// [`verified`](Self::verified) knows them. Every batch that begins below the offset that is returned is whole.
+    ///
+    /// Reads nothing, and decides nothing: what does not verify is left for [`next`](Self::next).
+    #[inline(never)]
+    pub(crate) fn verify_ahead(&mut self, end: u64) -> u64 {
+        let held = self.window.held(self.cursor.offset);
+        let run = ahead::verify(self.codec, self.cursor, self.record_bytes_max, end, held);
+        self.window.trust(run.verified);
+        run.whole
+    }
+
+    /// The fields of the frame at the cursor, if it was verified and is still held. [`pass`](Self::pass) goes behind it.
+    #[inline]
+    pub(crate) fn verified(&self) -> Option<Fields> {
+        let offset = self.cursor.offset;
+        if self.window.trusts(offset.saturating_add(1)) {
+            let head = self.window.lend(offset, HEADER_BYTES);
+            return head.first_chunk().map(Fields::of);
+        }
+        None
+    }
+
+    /// Goes behind the frame at the cursor, which has these fields.
+    #[inline]
+    pub(crate) fn pass(&mut self, fields: Fields) {
+        let Cursor { offset, position, .. } = self.cursor;
+        self.cursor = Cursor {
+            offset: offset.wrapping_add(self.codec.frame_bytes(fields.payload_bytes.into())),
+            position: position.wrapping_add(u32::from(!fields.flags.control)),
+            checksum: fields.payload_checksum,
+        };
     }
 
     /// The next frame, verified, and lent until the next call.

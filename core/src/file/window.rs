@@ -167,6 +167,11 @@ where
         offset <= self.trusted
     }
 
+    /// What is held up to `trusted` was verified, from where the last look ahead or [`trust`](Self::trust) ended.
+    pub(crate) const fn trust(&mut self, trusted: u64) {
+        self.trusted = trusted;
+    }
+
     #[cold]
     fn slide(&mut self, offset: u64, need: usize) -> Result<(), Error<R::Error>> {
         self.trusted = 0; // what is loaded anew may be other bytes
@@ -174,7 +179,9 @@ where
         let (offset, need) = self.with_pinned(offset, need);
         let kept = self.held(offset).len();
         let start = self.filled.saturating_sub(kept);
-        self.buffer.copy_within(start..self.filled, 0);
+        if start > 0 {
+            self.buffer.copy_within(start..self.filled, 0);
+        }
         self.base = offset;
         self.filled = kept;
         if self.buffer.len() < need {
