@@ -110,6 +110,12 @@ where
         self.block_bytes
     }
 
+    /// Makes ordinary reads this large, once something has needed as much memory.
+    pub(crate) fn read_at_least(&mut self, bytes: usize) {
+        self.block_bytes = self.block_bytes.max(bytes);
+        self.kept_bytes = self.kept_bytes.max(bytes);
+    }
+
     /// Reads past what is held, which stays. Fewer bytes than asked for: the file ends.
     pub(crate) fn peek(&mut self, at: u64, into: &mut [u8]) -> Result<usize, Error<R::Error>> {
         read_at(&mut self.file, &self.name, at, into)
