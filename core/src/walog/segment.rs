@@ -168,7 +168,7 @@ where
     #[inline(never)]
     pub(crate) fn advance(&mut self) -> Result<bool, Error<R::Error>> {
         loop {
-            self.verify_ahead();
+            self.verify_ahead()?;
             if self.advance_verified() {
                 return Ok(true);
             }
@@ -181,11 +181,12 @@ where
         }
     }
 
-    fn verify_ahead(&mut self) {
+    fn verify_ahead(&mut self) -> Result<(), Error<R::Error>> {
         if self.frames.verified().is_none() {
             let end = self.sealed.map_or(u64::MAX, |sealed| sealed.end);
-            self.committed = self.frames.verify_ahead(end).max(self.committed);
+            self.committed = self.frames.verify_ahead(end)?.max(self.committed);
         }
+        Ok(())
     }
 
     /// At the tail's end: whether it is the end of what was written, and not of what a writer has left of a file that it uses again.
