@@ -29,20 +29,20 @@ impl Run {
         self.whole < self.verified.offset
     }
 
-    /// Goes on with the frames at the beginning of `held`, which stands where the run has got to, as far as they begin below `end`.
+    /// Goes on with the frames at the beginning of `bytes`, which stands where the run has got to, as far as they begin below `end`.
     pub(super) fn extend(
         self,
         codec: Codec,
         record_bytes_max: u32,
         end: u64,
-        mut held: &[u8],
+        mut bytes: &[u8],
     ) -> Self {
         let (Cursor { mut offset, mut position, checksum }, mut whole) =
             (self.verified, self.whole);
         let enough = offset.saturating_add(RUN_BYTES);
         // A batch is verified to its end if that is held: else it would be looked for frame by frame.
         while offset < end && (offset < enough || whole < offset) {
-            let Some((head, behind)) = held.split_first_chunk::<HEADER_BYTES>() else { break };
+            let Some((head, behind)) = bytes.split_first_chunk::<HEADER_BYTES>() else { break };
             let Decoded::Frame(header) = codec.decode(offset, head) else { break };
             let flags = header.flags;
             let expected = position.wrapping_add(u32::from(!flags.control));
@@ -53,14 +53,14 @@ impl Run {
             let frame_bytes = codec.frame_bytes(header.payload_bytes.into());
             let (Some(payload), Some(next)) = (
                 behind.get(..header.payload_bytes as usize),
-                usize::try_from(frame_bytes).ok().and_then(|bytes| held.get(bytes..)),
+                usize::try_from(frame_bytes).ok().and_then(|count| bytes.get(count..)),
             ) else {
                 break;
             };
             if !codec.verify(&header, payload) {
                 break;
             }
-            (held, offset, position) = (next, offset.saturating_add(frame_bytes), expected);
+            (bytes, offset, position) = (next, offset.saturating_add(frame_bytes), expected);
             if !flags.more {
                 whole = offset;
             }

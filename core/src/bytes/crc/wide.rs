@@ -6,7 +6,6 @@
 //! fit the 128 bits at its end, where they are added (Gopal et al., "Fast CRC Computation for Generic Polynomials Using
 //! PCLMULQDQ Instruction", Intel, 2009). What is left of the lanes in the end is fed to the crc32 instruction, which divides by P.
 #![expect(
-    clippy::indexing_slicing,
     clippy::as_conversions,
     clippy::cast_sign_loss,
     clippy::cast_possible_wrap,
