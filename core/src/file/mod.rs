@@ -1,5 +1,6 @@
 //! Floor 2: one file. Buffered frames out, verified frames in, and the search behind a bad one.
 
+mod ahead;
 pub(crate) mod behind;
 pub(crate) mod frames;
 mod gap;

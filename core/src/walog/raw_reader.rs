@@ -238,18 +238,20 @@ impl<D: Directory> Entries<'_, D> {
         if self.done {
             return Ok(None);
         }
-        self.done = true;
-        if !self.advance()? {
-            return Ok(None);
+        let verified = self.current.as_mut().is_some_and(SegmentReader::advance_verified);
+        if !verified || self.is_before_start() {
+            self.done = true;
+            if !self.advance()? {
+                return Ok(None);
+            }
+            self.done = false;
         }
-        self.done = false;
         let Some(current) = &self.current else { return Ok(None) };
         let entry = current.entry();
         self.report.entries = self.report.entries.wrapping_add(1);
         self.report.last_id = Some(entry.id);
         self.done = entry.id.get() >= self.end;
-        let segment = self.reader.chain.get(self.index.wrapping_sub(1));
-        let segment = segment.map_or(0, |segment| segment.number);
+        let segment = current.number();
         Ok(Some(RawEntry { id: entry.id, payload: entry.payload, segment, offset: entry.offset }))
     }
 
@@ -263,7 +265,13 @@ impl<D: Directory> Entries<'_, D> {
         self.reader.settings.segment_name(number)
     }
 
+    /// Whether the entry that was gone to lies before the range.
     #[inline]
+    fn is_before_start(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.entry_id() < self.start)
+    }
+
+    #[inline(never)]
     fn advance(&mut self) -> Result<bool, Error<D::Error>> {
         loop {
             if let Some(current) = &mut self.current {

@@ -124,6 +124,10 @@ where
         self.frames.name()
     }
 
+    pub(crate) const fn number(&self) -> u32 {
+        self.number
+    }
+
     pub(crate) const fn marks(&self) -> Marks {
         self.marks
     }
@@ -167,10 +171,33 @@ where
         self.frames.into_window().into_buffer()
     }
 
-    /// Goes to the next entry; `false` at the segment's end.
+    /// Goes to the next entry if its frame was verified ahead, which is nearly always so.
     #[inline]
+    pub(crate) fn advance_verified(&mut self) -> bool {
+        let Some(fields) = self.frames.verified() else { return false };
+        let Cursor { offset, position, .. } = self.frames.cursor();
+        let open = fields.flags.more && offset >= self.committed;
+        if open || fields.flags.control {
+            return false;
+        }
+        self.current = Current {
+            offset,
+            position: position.wrapping_add(1),
+            payload_bytes: fields.payload_bytes as usize,
+        };
+        self.frames.pass(fields);
+        self.marks.closed = false;
+        true
+    }
+
+    /// Goes to the next entry; `false` at the segment's end.
+    #[inline(never)]
     pub(crate) fn advance(&mut self) -> Result<bool, Error<R::Error>> {
         loop {
+            self.verify_ahead()?;
+            if self.advance_verified() {
+                return Ok(true);
+            }
             match self.step() {
                 Ok(Step::Entry) => return Ok(true),
                 Ok(Step::Passed) => {}
@@ -178,6 +205,14 @@ where
                 Err(error) => return Err(self.blame(error)),
             }
         }
+    }
+
+    fn verify_ahead(&mut self) -> Result<(), Error<R::Error>> {
+        if self.frames.verified().is_none() {
+            let end = self.sealed.map_or(u64::MAX, |sealed| sealed.end);
+            self.committed = self.frames.verify_ahead(end)?.max(self.committed);
+        }
+        Ok(())
     }
 
     /// At the tail's end: whether it is the end of what was written, and not of what a writer has left of a file that it uses again.
@@ -236,7 +271,6 @@ where
         self.id(self.frames.cursor().position.saturating_add(1))
     }
 
-    #[inline]
     fn step(&mut self) -> Result<Step, Error<R::Error>> {
         let before = self.frames.cursor();
         if let Some(sealed) = self.sealed

@@ -18,14 +18,14 @@ use super::{FsError, FsOperation, FsRefusal, platform};
 pub struct FsReader {
     file: File,
     cursor: u64,
+    /// Where the last read ended; `None` once the system was told that one follows the other.
+    end: Option<u64>,
     location: FileLocation,
 }
 
 impl FsReader {
-    // No read-ahead advice is given: the system recognises a replay by its sequence of reads, and an open that reads only
-    // headers would pay for what it never reads.
     pub(super) fn new(file: File, location: FileLocation) -> Self {
-        Self { file, cursor: 0, location }
+        Self { file, cursor: 0, end: Some(0), location }
     }
 
     fn error(&self, operation: FsOperation) -> impl Fn(io::Error) -> FsError + '_ {
@@ -33,8 +33,16 @@ impl FsReader {
     }
 
     fn read_from(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, FsError> {
-        retry(|| platform::read_at(&self.file, buffer, offset))
-            .map_err(self.error(FsOperation::Read))
+        // With the second read that goes on where the one before ended: an open that reads only headers must not pay for what
+        // it never reads. A replay from a disk takes half the time; asking for the pages by name (`WILLNEED`) made it slower.
+        if offset > 0 && self.end == Some(offset) {
+            platform::advise_sequential(&self.file);
+            self.end = None;
+        }
+        let count = retry(|| platform::read_at(&self.file, buffer, offset))
+            .map_err(self.error(FsOperation::Read))?;
+        self.end = self.end.map(|_| offset.saturating_add(count as u64));
+        Ok(count)
     }
 
     fn file_len(&self, operation: FsOperation) -> Result<u64, FsError> {

@@ -192,6 +192,9 @@ impl Handle<'_> {
     }
 }
 
+/// There is no such advice here.
+pub(super) fn advise_sequential(_: &File) {}
+
 /// Reads at an offset. Moves the cursor, which nothing else uses.
 pub(super) fn read_at(mut file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     file.seek(SeekFrom::Start(offset))?;

@@ -263,6 +263,13 @@ pub(super) fn drop_cached(file: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// Tells the system that the file is read from its beginning to its end. Advice: whether it is taken does not matter.
+pub(super) fn advise_sequential(file: &File) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
+    let _ = file;
+}
+
 /// Whether there is certainly no process of this id.
 pub(super) fn is_gone(process: u32) -> bool {
     let id = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
