@@ -15,7 +15,7 @@ use crate::build::Suite;
 /// A mutant that costs more memory than this (KiB) is caught by that.
 const MEMORY: u32 = 4 << 20;
 /// A mutant that makes the tests so much slower is caught by that: in time of the processor, as the machine may be busy with other things.
-const SLOWER: u32 = 20;
+const SLOWER: u32 = 5;
 const PATIENCE: Duration = Duration::from_secs(6);
 /// Tests that do nothing for so much longer than they may compute are caught, too.
 const IDLE: u32 = 10;
