@@ -32,7 +32,7 @@ mod workload;
 pub use discard::{Discard, Discarded};
 pub use log::{Committer, Kind, Log, Plan};
 #[cfg(unix)]
-pub use logs::{Framed, Group, Library, Mutexed, Pwrite, Stream, ZEROS_PIECE_BYTES};
+pub use logs::{Framed, Group, Library, Mutexed, Pwrite, Stream, Streamed, ZEROS_PIECE_BYTES};
 pub use metered::{Meter, Metered, MeteredAppender};
 pub use ours::Ours;
 pub use plain::Plain;

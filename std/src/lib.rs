@@ -58,9 +58,11 @@ mod plant;
 pub mod follow;
 pub mod shared;
 pub mod storage;
+mod verify;
 
 // Every module of the core, present and future; `storage` above takes the place of the core's, which it contains.
 pub use durability_core::*;
+pub use verify::verify;
 
 /// The README's example compiles.
 #[cfg(doctest)]

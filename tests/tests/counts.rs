@@ -7,7 +7,7 @@
 use durability::storage::FsDirectory;
 use durability_core::storage::{MemoryDirectory, MemoryError, Name};
 use durability_core::walog::{RawWalReader, RawWalWriter, WalOptions, WalReader, WalWriter};
-use durability_core::{Error, ReadMode, crc32c};
+use durability_core::{EntryId, Error, ReadMode, crc32c};
 use durability_testkit::allocations::{Allocations, CountingAllocator, allocations};
 use durability_testkit::faults::{Counters, Counts, Event, FaultyDirectory, Operation};
 use tempfile::TempDir;
@@ -97,6 +97,58 @@ fn a_typed_durable_append_costs_the_same() {
             let _ = wal.flush_and_sync().unwrap();
         });
         only(&[(Operation::Write, 1), (Operation::SyncData, 1)], &durable);
+    }
+}
+
+/// The bytes between two places that a reader keeps: a read block, but no more than 64 KiB.
+fn stride(read_bytes: u32) -> u64 {
+    u64::from(read_bytes.min(64 << 10))
+}
+
+#[test]
+fn an_entry_read_by_its_id_costs_no_more_than_lies_between_it_and_a_known_place() {
+    for read_bytes in [1 << 10, 16 << 10, 64 << 10, 256 << 10] {
+        let (dir, counters) = counted();
+        let options = || WalOptions::new().segment_bytes(1 << 20).read_bytes(read_bytes);
+        let mut wal = RawWalWriter::new(dir.clone(), options()).unwrap();
+        for _ in 0..10_000 {
+            wal.append(&[7; 284]).unwrap();
+        }
+        wal.close().unwrap();
+        let last = |segment: u64| EntryId::new(segment * 3_494).unwrap();
+        let mut reader = RawWalReader::open(dir, options()).unwrap();
+        let first = cost(&counters, || {
+            assert!(reader.read(ReadMode::Strict, last(1)).unwrap().is_some());
+        });
+        assert!(first.bytes_read > 900 << 10, "a segment of which nothing is known is read");
+        assert!(first.bytes_read < 1100 << 10, "{first:?}");
+        // The same segment, near and far; what is held costs nothing.
+        let again = cost(&counters, || assert!(reader.read(ReadMode::Strict, last(1)).is_ok()));
+        only(&[], &again);
+        let mut most = 0;
+        for number in (1..=3_494).rev().step_by(97).chain((1..=3_494).step_by(83)) {
+            let id = EntryId::new(number).unwrap();
+            let near = cost(&counters, || {
+                assert_eq!(reader.read(ReadMode::Strict, id).unwrap().unwrap().id, id);
+            });
+            assert_eq!(near.of(Operation::Open), 0, "{number}: the file is open");
+            most = most.max(near.bytes_read);
+            let limit = stride(read_bytes) + u64::from(read_bytes.min(64 << 10));
+            assert!(near.bytes_read <= limit, "{number}: {near:?} is more than {limit}");
+        }
+        assert!(most > 0, "this proves nothing");
+        // Another segment, and back: one file is opened, and none read from its beginning.
+        assert!(reader.read(ReadMode::Strict, last(2)).unwrap().is_some());
+        let back = cost(&counters, || assert!(reader.read(ReadMode::Strict, last(1)).is_ok()));
+        assert_eq!(back.of(Operation::Open), 1);
+        assert!(back.bytes_read <= 2 * stride(read_bytes), "{back:?}");
+        // A range that begins there reads what it is asked for.
+        let range = cost(&counters, || {
+            let range = last(2)..=last(2);
+            let mut entries = reader.range(ReadMode::Strict, range).unwrap();
+            assert_eq!(entries.next().unwrap().unwrap().id, last(2));
+        });
+        assert!(range.bytes_read <= stride(read_bytes) + u64::from(read_bytes), "{range:?}");
     }
 }
 

@@ -6,6 +6,7 @@ mod library;
 mod mutexed;
 mod pwrite;
 mod stream;
+mod streamed;
 
 pub use framed::Framed;
 pub use group::Group;
@@ -13,3 +14,4 @@ pub use library::Library;
 pub use mutexed::Mutexed;
 pub use pwrite::{Pwrite, ZEROS_PIECE_BYTES};
 pub use stream::Stream;
+pub use streamed::Streamed;

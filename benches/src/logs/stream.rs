@@ -21,16 +21,24 @@ impl Log for Stream {
         Ok(Self { writer: writer.metered(plan.meter.clone()) })
     }
 
-    /// Reads the last segment, as one must who does not know where it ends. Begins another log rather than going on.
+    /// Reads the last segment, as one must who does not know where it ends. Begins another log rather than going on: the next reopening reads that one, so
+    /// that what is read was always written by the process before, and not by one long ago.
     fn reopen(plan: &Plan<'_>) -> Result<Self, Failure> {
-        if let Some(last) = PlainReader::segments(plan.folder)?.last() {
+        let mut turn = 0;
+        let mut folder = plan.folder.to_path_buf();
+        let next = loop {
+            let next = plan.folder.join(format!("next{turn}"));
+            if !next.exists() {
+                break next;
+            }
+            (folder, turn) = (next, turn + 1);
+        };
+        if let Some(last) = PlainReader::segments(&folder)?.last() {
             drop_cached(last)?;
             PlainReader::new().replay_file(last, &mut |record| {
                 std::hint::black_box(record);
             })?;
         }
-        let next = plan.folder.join("next");
-        let _ = std::fs::remove_dir_all(&next);
         Self::create(&Plan { folder: &next, ..plan.clone() })
     }
 

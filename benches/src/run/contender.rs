@@ -12,6 +12,9 @@ use super::device::Flushes;
 use super::sample::Sample;
 use crate::{Committer, Failure, Kind, Log, Plan, Stopwatch, Time};
 
+/// Records that logs are filled with at a time.
+pub(super) const BATCH: usize = 100;
+
 /// How the process that wrote a log has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -173,7 +176,7 @@ impl<L: Log> Contender for Driver<L> {
 /// In batches, which every log has some way to do well.
 fn append_all<L: Log>(log: &mut L, plan: &Plan<'_>) -> Result<(), Failure> {
     let records: Vec<&[u8]> = plan.all().collect();
-    for batch in records.chunks(100) {
+    for batch in records.chunks(BATCH) {
         log.append_batch(batch)?;
     }
     Ok(())

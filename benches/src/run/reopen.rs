@@ -1,13 +1,13 @@
 //! W6: from opening a log until its first append is accepted, each time in a process of its own; and what opening and reading
 //! cost as the log grows.
 //!
-//! The baseline reads one segment, full: what must be read of a log whose process was killed.
+//! The baseline reads one segment, full, that the process before has written: what must be read of a log whose process was killed.
 
 use std::cell::RefCell;
 use std::path::Path;
 
 use super::child::{Errand, Operation};
-use super::contender::{Contender, Ending};
+use super::contender::{BATCH, Contender, Ending};
 use super::finding::{Case, Part};
 use super::rounds::{Limits, Side, rounds};
 use super::sample::Sample;
@@ -32,8 +32,10 @@ struct Kept {
 }
 
 impl Kept {
+    /// Whole batches of them: a batch that does not fit goes to the next segment, and the tails of both sides would drift apart.
     fn records_in_segment(self) -> usize {
-        self.segment_bytes as usize / Framed::frame_bytes(self.bytes)
+        let fit = self.segment_bytes as usize / Framed::frame_bytes(self.bytes);
+        fit / BATCH * BATCH
     }
 
     /// Fills whole segments, and the last one but for a twentieth.
@@ -49,7 +51,8 @@ impl Kept {
             (Operation::Fill, _, "B1") => self.records_in_segment() - 1,
             (Operation::Fill | Operation::Replay, ..) => self.count(),
             // As many as bring the next tail to where this one was.
-            (Operation::Reopen, Ending::Killed, "B1") | (Operation::Reopen, Ending::Clean, _) => 0,
+            (Operation::Reopen, _, "B1") => self.records_in_segment() - 2,
+            (Operation::Reopen, Ending::Clean, _) => 0,
             (Operation::Reopen, Ending::Killed, _) => self.records_in_segment(),
         };
         Errand {

@@ -43,6 +43,34 @@ pub(crate) struct Header {
     pub(crate) payload_checksum: u32,
 }
 
+/// What a header says that was verified before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fields {
+    pub(crate) payload_bytes: u32,
+    pub(crate) flags: Flags,
+    pub(crate) payload_checksum: u32,
+}
+
+impl Fields {
+    /// Judges nothing.
+    #[inline]
+    pub(crate) fn of(bytes: &[u8; HEADER_BYTES]) -> Self {
+        let word = get_u32(bytes, WORD);
+        Self {
+            payload_bytes: word & LENGTH_MASK,
+            flags: Flags::of(word),
+            payload_checksum: get_u32(bytes, PAYLOAD_CHECKSUM),
+        }
+    }
+}
+
+impl Flags {
+    #[inline]
+    const fn of(word: u32) -> Self {
+        Self { synced: word & SYNCED != 0, control: word & CONTROL != 0, more: word & MORE != 0 }
+    }
+}
+
 /// What sixteen bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decoded {
@@ -168,11 +196,7 @@ impl Codec {
         if word & RESERVED != 0 {
             return Decoded::Newer;
         }
-        let flags = Flags {
-            synced: word & SYNCED != 0,
-            control: word & CONTROL != 0,
-            more: word & MORE != 0,
-        };
+        let flags = Flags::of(word);
         if (flags.control && flags.more) || (!flags.control && position == 0) {
             return Decoded::Bad;
         }

@@ -113,7 +113,7 @@ impl<D: Directory> CheckpointReader<D> {
     }
 
     fn begin(
-        window: Window<D::Reader>,
+        mut window: Window<D::Reader>,
         crc: Crc,
         salt: u32,
         header: CheckpointHeader,
@@ -125,6 +125,9 @@ impl<D: Directory> CheckpointReader<D> {
         }
         let codec = Codec::new(crc, salt, header.common.alignment);
         let first_frame = codec.align(CHECKPOINT_HEADER_BYTES as u64);
+        // A chunk is read as a whole, and what one has needed the next one will need.
+        let frame_bytes = codec.frame_bytes(header.chunk_bytes.into());
+        window.read_at_least(usize::try_from(frame_bytes).unwrap_or(usize::MAX));
         Ok(Self {
             frames: Frames::new(window, codec, first_frame, header.chunk_bytes),
             meta: CheckpointMeta {
@@ -156,10 +159,19 @@ impl<D: Directory> CheckpointReader<D> {
     /// # Errors
     /// [`Error::Unfinished`], [`Error::Corrupt`], [`Error::NewerFrame`], [`Error::Limit`] if the state is larger than
     /// [`checkpoint_bytes_max`](CheckpointOptions::checkpoint_bytes_max), [`Error::Store`].
+    #[inline]
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error<D::Error>> {
-        if buffer.is_empty() {
-            return Ok(0);
+        if let Some(held) = self.held().get(..buffer.len()) {
+            buffer.copy_from_slice(held);
+            self.consume(buffer.len());
+            return Ok(buffer.len());
         }
+        self.read_across(buffer)
+    }
+
+    /// Reads what is left of the chunk, or from the next one.
+    #[inline(never)]
+    fn read_across(&mut self, buffer: &mut [u8]) -> Result<usize, Error<D::Error>> {
         let verified = self.verified()?;
         let count = verified.len().min(buffer.len());
         if let Some((to, from)) = buffer.get_mut(..count).zip(verified.get(..count)) {

@@ -28,6 +28,8 @@ use super::{CheckpointMeta, CheckpointSummary};
 
 /// The buffer is whole granules of any backend.
 const BUFFER_UNIT: usize = 256;
+/// Writes end where the pages of most systems do, or where that of small chunks would cost too much memory, at a sixteenth of a chunk.
+const PAGE_BYTES: usize = 4096;
 
 /// Writes one checkpoint.
 ///
@@ -62,6 +64,8 @@ pub struct CheckpointWriter<D: Directory> {
     codec: Codec,
     options: Checked,
     meta: CheckpointMeta,
+    /// Writes end at multiples of it.
+    unit: usize,
     /// Bytes of the chunk that is being filled.
     filled: usize,
     tally: Tally,
@@ -141,13 +145,17 @@ impl<D: Directory> CheckpointWriter<D> {
         let header = CheckpointHeader { common, last_id, tag, chunk_bytes, segment }.encode(crc);
         let codec = Codec::new(crc, header_salt(&header), options.alignment);
         let frame_bytes = usize::try_from(codec.frame_bytes(chunk_bytes.into()));
-        let buffer_bytes = frame_bytes.unwrap_or(usize::MAX).next_multiple_of(BUFFER_UNIT);
+        // A power of two, as the granule is.
+        let sixteenth = 1 << (options.chunk_bytes / 16).max(1).ilog2();
+        let unit = PAGE_BYTES.min(sixteenth).max(options.granule as usize);
+        let buffer_bytes = frame_bytes.unwrap_or(usize::MAX).saturating_add(unit);
+        let buffer_bytes = buffer_bytes.next_multiple_of(BUFFER_UNIT);
         let mut sink = Sink::new(file, name, Vec::new(), buffer_bytes, options.granule)?;
         sink.put(&header)?;
         sink.pad(codec)?;
         sink.write_out()?;
         let (filled, tally, broken) = (0, Tally::default(), false);
-        Ok(Self { dir, sink, codec, options, meta, filled, tally, broken, replaces })
+        Ok(Self { dir, sink, codec, options, meta, unit, filled, tally, broken, replaces })
     }
 
     /// Appends raw bytes to the state.
@@ -156,8 +164,24 @@ impl<D: Directory> CheckpointWriter<D> {
     /// [`Error::Limit`] if the state would be larger than
     /// [`checkpoint_bytes_max`](CheckpointOptions::checkpoint_bytes_max) or the file than the backend can hold; [`Error::Poisoned`]; [`Error::Store`] and
     /// [`Error::NoProgress`], which poison.
-    pub fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), Error<D::Error>> {
+    #[inline]
+    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Error<D::Error>> {
         self.admit(bytes.len())?;
+        let filled = self.filled.saturating_add(bytes.len());
+        if filled < self.options.chunk_bytes
+            && let Some(chunk) = self.sink.spare().get_mut(HEADER_BYTES..)
+            && let Some(place) = chunk.get_mut(self.filled..filled)
+        {
+            place.copy_from_slice(bytes);
+            self.filled = filled;
+            return Ok(());
+        }
+        self.write_across(bytes)
+    }
+
+    /// Appends bytes that complete a chunk.
+    #[inline(never)]
+    fn write_across(&mut self, mut bytes: &[u8]) -> Result<(), Error<D::Error>> {
         while !bytes.is_empty() {
             let spare = self.sink.spare().get_mut(HEADER_BYTES..).unwrap_or_default();
             let chunk = spare.get_mut(..self.options.chunk_bytes).unwrap_or_default();
@@ -176,6 +200,7 @@ impl<D: Directory> CheckpointWriter<D> {
         Ok(())
     }
 
+    #[inline]
     fn admit(&self, more: usize) -> Result<(), Error<D::Error>> {
         self.check()?;
         let found = self.tally.bytes.saturating_add(self.filled as u64).saturating_add(more as u64);
@@ -186,6 +211,7 @@ impl<D: Directory> CheckpointWriter<D> {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn check(&self) -> Result<(), Error<D::Error>> {
         if self.broken {
             return Err(Error::Poisoned { file: self.sink.name().clone() });
@@ -216,7 +242,7 @@ impl<D: Directory> CheckpointWriter<D> {
             self.sink.append_in_place(self.codec, Flags::default(), position, self.filled)?;
         self.tally.add(self.codec.crc(), self.filled, header.payload_checksum);
         self.filled = 0;
-        self.sink.write_out()
+        self.sink.write_out_units(self.unit)
     }
 
     /// Completes the checkpoint and makes it durable, name and all.

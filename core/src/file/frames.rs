@@ -4,10 +4,11 @@
 
 use crate::EntryId;
 use crate::bytes::control::CONTROL_BYTES_MAX;
-use crate::bytes::frame::{self, Codec, Decoded, Flags, HEADER_BYTES, Header};
+use crate::bytes::frame::{self, Codec, Decoded, Fields, Flags, HEADER_BYTES, Header};
 use crate::error::{Corruption, CorruptionKind, Error, Limit};
 use crate::storage::{NameBuf, ReadFile, StoreError};
 
+use super::ahead::Run;
 use super::window::Window;
 
 /// The frames of one file.
@@ -171,6 +172,54 @@ where
 
     pub(crate) fn into_window(self) -> Window<R> {
         self.window
+    }
+
+    /// Verifies some of the frames that the window holds from the cursor on, as far as they begin below `end`, so that
+    /// [`verified`](Self::verified) knows them. Every batch that begins below the offset that is returned is whole.
+    ///
+    /// Decides nothing: what does not verify is left for [`next`](Self::next). Reads nothing but the rest of a batch that is short beside a block.
+    ///
+    /// # Errors
+    /// Only what the directory reports.
+    #[inline(never)]
+    pub(crate) fn verify_ahead(&mut self, end: u64) -> Result<u64, Error<R::Error>> {
+        let begin = self.cursor.offset;
+        let mut run = self.extend(Run::at(self.cursor), end);
+        let held_bytes = self.window.held(begin).len();
+        if run.is_open() && run.whole == begin && held_bytes <= self.window.block_bytes() / 2 {
+            // What is held stays, and so does what is known of it.
+            self.window.at(begin, held_bytes.saturating_add(1))?;
+            run = self.extend(run, end);
+        }
+        self.window.trust(run.verified.offset);
+        Ok(run.whole)
+    }
+
+    fn extend(&self, run: Run, end: u64) -> Run {
+        let held = self.window.held(run.verified.offset);
+        run.extend(self.codec, self.record_bytes_max, end, held)
+    }
+
+    /// The fields of the frame at the cursor, if it was verified and is still held. [`pass`](Self::pass) goes behind it.
+    #[inline]
+    pub(crate) fn verified(&self) -> Option<Fields> {
+        let offset = self.cursor.offset;
+        if self.window.trusts(offset.saturating_add(1)) {
+            let head = self.window.lend(offset, HEADER_BYTES);
+            return head.first_chunk().map(Fields::of);
+        }
+        None
+    }
+
+    /// Goes behind the frame at the cursor, which has these fields.
+    #[inline]
+    pub(crate) fn pass(&mut self, fields: Fields) {
+        let Cursor { offset, position, .. } = self.cursor;
+        self.cursor = Cursor {
+            offset: offset.wrapping_add(self.codec.frame_bytes(fields.payload_bytes.into())),
+            position: position.wrapping_add(u32::from(!fields.flags.control)),
+            checksum: fields.payload_checksum,
+        };
     }
 
     /// The next frame, verified, and lent until the next call.

@@ -11,7 +11,7 @@ use crate::bytes::frame::{Codec, Flags, HEADER_BYTES, Header};
 use crate::error::{Context as _, Error, Operation};
 use crate::storage::{AppendFile, NameBuf, StoreError};
 
-use super::window::grow;
+use super::window::{grow, reserve};
 
 /// A file, and the buffer in front of it.
 pub(crate) type Lent<A> = (A, Vec<u8>);
@@ -25,10 +25,15 @@ pub(crate) struct Sink<A> {
     /// Where the buffer begins in the file: asking the file may cost a call for every frame.
     base: u64,
     buffer: Vec<u8>,
+    /// How long the buffer may become: reserved when it was made, and touched only as far as it is used.
+    buffer_bytes: usize,
     filled: usize,
     granule: usize,
     poisoned: bool,
 }
+
+/// What of a buffer that grows is touched at first: an opened log may never need more.
+const FIRST_BYTES: usize = 16 << 10;
 
 impl<A> Sink<A>
 where
@@ -43,13 +48,27 @@ where
         buffer_bytes: usize,
         granule: u32,
     ) -> Result<Self, Error<A::Error>> {
+        grow(&mut buffer, buffer_bytes)?;
+        Self::growing(file, name, buffer, buffer_bytes, granule)
+    }
+
+    /// The same, with a buffer that has its memory from the beginning and touches it only as it is used: [`spare`](Self::spare) may be shorter than what
+    /// [`make_spare`](Self::make_spare) can make of it.
+    pub(crate) fn growing(
+        file: A,
+        name: NameBuf,
+        mut buffer: Vec<u8>,
+        buffer_bytes: usize,
+        granule: u32,
+    ) -> Result<Self, Error<A::Error>> {
         // Memory that has served to read with may be of any length; what goes out is whole granules.
         if !planted!(GranuleSplit) {
             buffer.truncate(buffer_bytes);
         }
-        grow(&mut buffer, buffer_bytes)?;
+        begin(&mut buffer, buffer_bytes)?;
         let (base, granule) = (file.position(), granule as usize);
-        Ok(Self { file: Some(file), name, base, buffer, filled: 0, granule, poisoned: false })
+        let (file, filled, poisoned) = (Some(file), 0, false);
+        Ok(Self { file, name, base, buffer, buffer_bytes, filled, granule, poisoned })
     }
 
     pub(crate) fn name(&self) -> &NameBuf {
@@ -70,7 +89,7 @@ where
         buffer_bytes: usize,
     ) -> Result<Option<Lent<A>>, Error<A::Error>> {
         self.check()?;
-        grow(&mut empty, buffer_bytes)?;
+        begin(&mut empty, buffer_bytes)?;
         let Some(file) = self.file.take() else { return Ok(None) };
         self.base = self.offset();
         self.filled = 0;
@@ -123,7 +142,32 @@ where
         self.buffer.get_mut(self.filled..).unwrap_or_default()
     }
 
+    /// Makes the unused part that long, by writing the buffer out if it must; shorter only where the whole buffer is.
+    #[cold]
+    pub(crate) fn make_spare(&mut self, bytes: usize) -> Result<(), Error<A::Error>> {
+        if self.filled.saturating_add(bytes) > self.longest() {
+            self.write_out()?;
+        }
+        self.lengthen(bytes);
+        Ok(())
+    }
+
+    /// What the buffer takes, whether or not it is that long yet.
+    fn longest(&self) -> usize {
+        self.buffer_bytes.max(self.buffer.len())
+    }
+
+    /// Makes the unused part that long, or as long as the buffer may become. Doubles at least, so that few appends meet it.
+    fn lengthen(&mut self, bytes: usize) {
+        let wanted = self.filled.saturating_add(bytes).max(self.buffer.len().saturating_mul(2));
+        let wanted = wanted.min(self.buffer_bytes);
+        if wanted > self.buffer.len() {
+            self.buffer.resize(wanted, 0); // reserved from the beginning
+        }
+    }
+
     /// Fails if an earlier call did.
+    #[inline]
     pub(crate) fn check(&self) -> Result<(), Error<A::Error>> {
         if self.poisoned && !planted!(PoisonForgotten) {
             Err(Error::Poisoned { file: self.name.clone() })
@@ -145,7 +189,7 @@ where
         // Where it does not fit the address space it does not fit the buffer either.
         let frame_bytes = usize::try_from(frame_bytes).unwrap_or(usize::MAX);
         if self.spare().len() < frame_bytes {
-            self.write_out()?;
+            self.make_spare(frame_bytes)?;
         }
         let (head, header) =
             codec.encode(self.offset(), flags, position, length(payload.len()), |crc, seed| {
@@ -217,7 +261,7 @@ where
     pub(crate) fn put(&mut self, mut bytes: &[u8]) -> Result<(), Error<A::Error>> {
         self.check()?;
         while !bytes.is_empty() {
-            if self.filled == 0 && bytes.len() >= self.buffer.len() {
+            if self.filled == 0 && bytes.len() >= self.longest() {
                 let whole = bytes.len() - bytes.len() % self.granule.max(1);
                 let (direct, rest) = bytes.split_at_checked(whole).unwrap_or((bytes, &[]));
                 self.poisoned = true;
@@ -225,6 +269,9 @@ where
                 self.poisoned = false;
                 bytes = rest;
                 continue;
+            }
+            if self.spare().len() < bytes.len() {
+                self.lengthen(bytes.len());
             }
             let spare = self.spare();
             let count = spare.len().min(bytes.len());
@@ -234,7 +281,7 @@ where
             }
             self.filled = self.filled.saturating_add(count);
             bytes = rest;
-            if self.filled == self.buffer.len() {
+            if self.filled == self.longest() {
                 self.write_out()?;
             }
         }
@@ -251,6 +298,24 @@ where
         let bytes = self.buffer.get(..self.filled).unwrap_or_default();
         self.base = write_all(lent(&mut self.file)?, &self.name, bytes)?;
         self.filled = 0;
+        self.poisoned = false;
+        Ok(())
+    }
+
+    /// Hands the buffer to the file as far as a multiple of `unit` in the file; what lies behind it moves to the buffer's beginning, less than a unit.
+    ///
+    /// For those who write much: a system keeps files in pages, and a write that ends within one costs it a quarter more.
+    pub(crate) fn write_out_units(&mut self, unit: usize) -> Result<(), Error<A::Error>> {
+        self.check()?;
+        let left = usize::try_from(self.offset() % unit.max(1) as u64).unwrap_or(usize::MAX);
+        let Some(count) = self.filled.checked_sub(left).filter(|&count| count > 0) else {
+            return Ok(());
+        };
+        self.poisoned = true;
+        let bytes = self.buffer.get(..count).unwrap_or_default();
+        self.base = write_all(lent(&mut self.file)?, &self.name, bytes)?;
+        self.buffer.copy_within(count..self.filled, 0);
+        self.filled = left;
         self.poisoned = false;
         Ok(())
     }
@@ -286,6 +351,12 @@ where
         self.poisoned = false;
         Ok(())
     }
+}
+
+/// Reserves a buffer, and touches the beginning of it.
+fn begin<E: StoreError>(buffer: &mut Vec<u8>, buffer_bytes: usize) -> Result<(), Error<E>> {
+    reserve(buffer, buffer_bytes)?;
+    grow(buffer, FIRST_BYTES.min(buffer_bytes))
 }
 
 /// A payload's length as the frame has it; the caller has checked it against a limit that fits.
@@ -335,4 +406,33 @@ where
         debug_assert!(false, "the file is lent");
         Error::Poisoned { file: NameBuf::unnamed() }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Directory, MemoryDirectory, Name, ReadFile};
+
+    #[test]
+    fn what_goes_out_in_units_ends_at_one_and_nothing_is_lost() {
+        let dir = MemoryDirectory::new();
+        let name = Name::new("A.WAL").unwrap();
+        let file = dir.create(name, 0).unwrap().unwrap();
+        let mut sink = Sink::new(file, name.into(), Vec::new(), 256, 1).unwrap();
+        let mut expected = Vec::new();
+        for count in [5_u8, 70, 64, 1, 130, 63, 20] {
+            let bytes: Vec<u8> = (0..count).collect();
+            sink.put(&bytes).unwrap();
+            expected.extend_from_slice(&bytes);
+            sink.write_out_units(64).unwrap();
+            assert_eq!(sink.base() % 64, 0, "{} bytes", expected.len());
+            assert_eq!(sink.base(), expected.len() as u64 / 64 * 64);
+            assert_eq!(sink.offset(), expected.len() as u64);
+        }
+        sink.write_out().unwrap();
+        let mut file = dir.open(name).unwrap().unwrap();
+        let mut found = alloc::vec![0; expected.len() + 1];
+        assert_eq!(file.read_at(0, &mut found).unwrap(), expected.len());
+        assert_eq!(found.get(..expected.len()), Some(expected.as_slice()));
+    }
 }

@@ -110,6 +110,12 @@ where
         self.block_bytes
     }
 
+    /// Makes ordinary reads this large, once something has needed as much memory.
+    pub(crate) fn read_at_least(&mut self, bytes: usize) {
+        self.block_bytes = self.block_bytes.max(bytes);
+        self.kept_bytes = self.kept_bytes.max(bytes);
+    }
+
     /// Reads past what is held, which stays. Fewer bytes than asked for: the file ends.
     pub(crate) fn peek(&mut self, at: u64, into: &mut [u8]) -> Result<usize, Error<R::Error>> {
         read_at(&mut self.file, &self.name, at, into)
@@ -167,6 +173,11 @@ where
         offset <= self.trusted
     }
 
+    /// What is held up to `trusted` was verified, from where the last look ahead or [`trust`](Self::trust) ended.
+    pub(crate) const fn trust(&mut self, trusted: u64) {
+        self.trusted = trusted;
+    }
+
     #[cold]
     fn slide(&mut self, offset: u64, need: usize) -> Result<(), Error<R::Error>> {
         self.trusted = 0; // what is loaded anew may be other bytes
@@ -174,7 +185,9 @@ where
         let (offset, need) = self.with_pinned(offset, need);
         let kept = self.held(offset).len();
         let start = self.filled.saturating_sub(kept);
-        self.buffer.copy_within(start..self.filled, 0);
+        if start > 0 {
+            self.buffer.copy_within(start..self.filled, 0);
+        }
         self.base = offset;
         self.filled = kept;
         if self.buffer.len() < need {
@@ -255,11 +268,16 @@ where
 
 /// Makes a buffer of `bytes` zeros, or says that there is no memory for it.
 pub(crate) fn grow<E: StoreError>(buffer: &mut Vec<u8>, bytes: usize) -> Result<(), Error<E>> {
-    if let Some(more) = bytes.checked_sub(buffer.len()) {
-        let no_memory =
-            |_| Error::Limit { what: Limit::Memory, found: bytes as u64, limit: usize::MAX as u64 };
-        buffer.try_reserve_exact(more).map_err(no_memory)?;
+    if bytes > buffer.len() {
+        reserve(buffer, bytes)?;
         buffer.resize(bytes, 0);
     }
     Ok(())
+}
+
+/// Makes sure that a buffer can grow to `bytes` without asking for memory again, or says that there is none. Touches nothing of it.
+pub(crate) fn reserve<E: StoreError>(buffer: &mut Vec<u8>, bytes: usize) -> Result<(), Error<E>> {
+    let no_memory =
+        |_| Error::Limit { what: Limit::Memory, found: bytes as u64, limit: usize::MAX as u64 };
+    buffer.try_reserve_exact(bytes.saturating_sub(buffer.len())).map_err(no_memory)
 }

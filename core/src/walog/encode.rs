@@ -226,7 +226,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let frame_bytes = self.frame_bytes(payload_bytes);
         let sink = self.tail.sink()?;
         if (sink.spare().len() as u64) < frame_bytes {
-            sink.write_out()?;
+            sink.make_spare(usize::try_from(frame_bytes).unwrap_or(usize::MAX))?;
         }
         if frame_bytes <= self.tail.sink()?.spare().len() as u64 {
             let encoded = self.encode_in_place(entry)?.ok_or_else(unsteady)?;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::EntryId;
 use crate::error::{Context as _, Error, Operation};
-use crate::file::window::grow;
+use crate::file::window::reserve;
 use crate::storage::{Directory, Locking};
 
 use super::discover::{Discovered, Purpose, discover};
@@ -108,7 +108,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// Takes over what was found: the log goes on behind it.
     fn adopt(&mut self, found: Discovered, mut buffer: Vec<u8>) -> Result<(), Error<D::Error>> {
         // Now, and not with the first append: what an opened writer needs it has.
-        grow(&mut buffer, self.settings.buffer_bytes)?;
+        reserve(&mut buffer, self.settings.buffer_bytes)?;
         self.tail.keep_buffer(buffer);
         let (Some(segment), Some(end)) = (found.chain.last().copied(), found.end) else {
             let unfinished: Vec<u32> = found.observed.iter().map(|seen| seen.number).collect();

@@ -14,7 +14,9 @@ use crate::storage::{Directory, NameBuf};
 use super::SegmentRange;
 use super::chain::{self, Segment};
 use super::discover::{Purpose, discover, open_segment};
+use super::index::Index;
 use super::options::{Settings, WalOptions};
+use super::random::{self, Access};
 use super::segment::SegmentReader;
 
 /// Reads a log of raw byte records. [`WalReader`](super::WalReader) is its typed form.
@@ -24,14 +26,18 @@ use super::segment::SegmentReader;
 /// [`RawWalWriter::open`](super::RawWalWriter::open) found. A reader beside a writer that prunes may meet [`Error::Missing`]; open it again.
 ///
 /// **Limits.** Memory is one block ([`WalOptions::read_bytes`]), or the largest record if that is larger, or up to 16
-/// blocks for a batch that is longer than one; and some 80 bytes for each segment.
+/// blocks for a batch that is longer than one; and some 80 bytes for each segment. [`read`](Self::read) takes a block of at most 64 KiB, and an index of
+/// at most 512 KiB, more.
 pub struct RawWalReader<D: Directory> {
-    dir: D,
-    settings: Settings,
-    log_id: u64,
-    chain: Vec<Segment>,
-    tail_is_empty: bool,
-    buffer: Vec<u8>,
+    pub(super) dir: D,
+    pub(super) settings: Settings,
+    pub(super) log_id: u64,
+    pub(super) chain: Vec<Segment>,
+    pub(super) tail_is_empty: bool,
+    pub(super) buffer: Vec<u8>,
+    pub(super) index: Index,
+    /// Where [`read`](Self::read) has read last.
+    pub(super) access: Option<Access<D::Reader>>,
 }
 
 /// An entry of a log, lent until the next one is read.
@@ -87,7 +93,9 @@ impl<D: Directory> RawWalReader<D> {
         let mut buffer = Vec::new();
         let found = discover(&dir, &settings, Purpose::Read, &mut buffer)?;
         let (log_id, chain) = (found.log_id, found.chain);
-        Ok(Self { dir, settings, log_id, chain, tail_is_empty: false, buffer })
+        let index = Index::new(settings.read_bytes);
+        let (tail_is_empty, access) = (false, None);
+        Ok(Self { dir, settings, log_id, chain, tail_is_empty, buffer, index, access })
     }
 
     /// A reader beside the writer that knows the log. A tail without entries is not opened: it may be open for appending.
@@ -99,7 +107,8 @@ impl<D: Directory> RawWalReader<D> {
         tail_is_empty: bool,
     ) -> Self {
         let (settings, chain) = (settings.clone(), chain.to_vec());
-        Self { dir, settings, log_id, chain, tail_is_empty, buffer: Vec::new() }
+        let (buffer, index, access) = (Vec::new(), Index::new(settings.read_bytes), None);
+        Self { dir, settings, log_id, chain, tail_is_empty, buffer, index, access }
     }
 
     /// The directory.
@@ -137,6 +146,11 @@ impl<D: Directory> RawWalReader<D> {
         first.unwrap_or(self.settings.first_id)
     }
 
+    /// The file of a segment, for messages.
+    pub(super) fn segment_name(&self, number: u32) -> Result<NameBuf, Error<D::Error>> {
+        self.settings.segment_name(number)
+    }
+
     /// The sealed segments, oldest first. How far the tail reaches is known once it has been read.
     pub fn sealed_segments(&self) -> impl Iterator<Item = SegmentRange> + '_ {
         SegmentRange::all(&self.chain, EntryId::FIRST).filter(SegmentRange::is_sealed)
@@ -157,6 +171,8 @@ impl<D: Directory> RawWalReader<D> {
 
     /// The entries of a range of ids.
     ///
+    /// The segment that it begins in is read from the last place in front of it that this reader [knows](Self::read), or else from its beginning.
+    ///
     /// # Errors
     /// [`Error::Gap`] if the range begins before the first entry: those entries were pruned, or never were.
     pub fn range(
@@ -175,10 +191,7 @@ impl<D: Directory> RawWalReader<D> {
             Bound::Included(id) => id.get(),
             Bound::Excluded(id) => id.get().saturating_sub(1),
         };
-        if start < first && !planted!(GapLetThrough) {
-            let last = EntryId::new(first.get().saturating_sub(1));
-            return Err(Error::Gap { needed: start, first: Some(first), last });
-        }
+        self.check_first(start)?;
         let index = self.chain.iter().rposition(|segment| segment.first_id <= start.get());
         let index = index.unwrap_or(0);
         let done = end < start.get();
@@ -186,6 +199,7 @@ impl<D: Directory> RawWalReader<D> {
             reader: self,
             current: None,
             index,
+            next_mark: u64::MAX,
             start,
             end,
             mode,
@@ -201,6 +215,8 @@ pub struct Entries<'r, D: Directory> {
     current: Option<SegmentReader<D::Reader>>,
     /// The segment after the current one.
     index: usize,
+    /// From which offset on in the current one the next place may be kept, while entries before the range are passed.
+    next_mark: u64,
     start: EntryId,
     end: u64,
     mode: ReadMode,
@@ -222,18 +238,20 @@ impl<D: Directory> Entries<'_, D> {
         if self.done {
             return Ok(None);
         }
-        self.done = true;
-        if !self.advance()? {
-            return Ok(None);
+        let verified = self.current.as_mut().is_some_and(SegmentReader::advance_verified);
+        if !verified || self.is_before_start() {
+            self.done = true;
+            if !self.advance()? {
+                return Ok(None);
+            }
+            self.done = false;
         }
-        self.done = false;
         let Some(current) = &self.current else { return Ok(None) };
         let entry = current.entry();
         self.report.entries = self.report.entries.wrapping_add(1);
         self.report.last_id = Some(entry.id);
         self.done = entry.id.get() >= self.end;
-        let segment = self.reader.chain.get(self.index.wrapping_sub(1));
-        let segment = segment.map_or(0, |segment| segment.number);
+        let segment = current.number();
         Ok(Some(RawEntry { id: entry.id, payload: entry.payload, segment, offset: entry.offset }))
     }
 
@@ -247,13 +265,26 @@ impl<D: Directory> Entries<'_, D> {
         self.reader.settings.segment_name(number)
     }
 
+    /// Whether the entry that was gone to lies before the range.
     #[inline]
+    fn is_before_start(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.entry_id() < self.start)
+    }
+
+    #[inline(never)]
     fn advance(&mut self) -> Result<bool, Error<D::Error>> {
         loop {
             if let Some(current) = &mut self.current {
                 while current.advance()? {
                     if current.entry_id() >= self.start {
                         return Ok(true);
+                    }
+                    if current.entry_offset() >= self.next_mark {
+                        let (offset, at) = (current.entry_offset(), current.cursor().position);
+                        let segment = self.reader.chain.get(self.index.wrapping_sub(1));
+                        let number = segment.map_or(0, |segment| segment.number);
+                        let before = at.saturating_sub(1);
+                        self.next_mark = self.reader.index.add(number, offset, before);
                     }
                 }
                 self.finish_segment()?;
@@ -277,9 +308,28 @@ impl<D: Directory> Entries<'_, D> {
         let buffer = core::mem::take(&mut self.reader.buffer);
         let reader = &self.reader;
         let opened = open_segment(&reader.dir, &reader.settings, reader.log_id, &segment, buffer);
-        self.current = Some(opened?);
+        let mut opened = opened?;
+        self.go_near(&segment, &mut opened)?;
+        self.current = Some(opened);
         self.index = self.index.saturating_add(1);
         Ok(true)
+    }
+
+    /// Goes to the last entry that is known to stand before the range, in the segment in which that begins.
+    fn go_near(
+        &mut self,
+        segment: &Segment,
+        opened: &mut SegmentReader<D::Reader>,
+    ) -> Result<(), Error<D::Error>> {
+        let ahead = self.start.get().checked_sub(segment.first_id).filter(|&ahead| ahead > 0);
+        let Some(position) = ahead.and_then(|ahead| u32::try_from(ahead).ok()) else {
+            return Ok(());
+        };
+        let index = &mut self.reader.index;
+        let mark = index.before(segment.number, position);
+        random::go_to(opened, index, segment.number, mark)?;
+        self.next_mark = index.next_offset(segment.number);
+        Ok(())
     }
 
     fn finish_segment(&mut self) -> Result<(), Error<D::Error>> {
@@ -291,11 +341,7 @@ impl<D: Directory> Entries<'_, D> {
         let position = u64::from(current.cursor().position);
         self.report.last_id =
             EntryId::new(segment.first_id.saturating_add(position).saturating_sub(1));
-        let torn = current.ending().filter(|ending| ending.torn_bytes > 0).map(|ending| TornTail {
-            file: current.name().clone(),
-            offset: ending.cursor.offset,
-            bytes: ending.torn_bytes,
-        });
+        let torn = current.torn_tail();
         self.reader.buffer = current.into_buffer();
         self.report.torn.clone_from(&torn);
         match torn {

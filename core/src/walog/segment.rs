@@ -18,6 +18,7 @@ use crate::storage::{NameBuf, ReadFile, StoreError};
 
 use super::chain::{Sealed, Segment};
 use super::options::Settings;
+use super::raw_reader::TornTail;
 
 /// Reads one segment.
 #[derive(Debug)]
@@ -33,8 +34,8 @@ pub(crate) struct SegmentReader<R> {
     marks: Marks,
     ending: Option<Ending>,
     current: Current,
-    /// The bad frame that was read anew.
-    looked_again: Option<u64>,
+    /// The bad frame that was read anew, and whether what proves that it was durable was known by then.
+    looked_again: Option<(u64, bool)>,
 }
 
 /// What the control frames of a segment said.
@@ -123,6 +124,10 @@ where
         self.frames.name()
     }
 
+    pub(crate) const fn number(&self) -> u32 {
+        self.number
+    }
+
     pub(crate) const fn marks(&self) -> Marks {
         self.marks
     }
@@ -137,14 +142,62 @@ where
         self.frames.cursor()
     }
 
+    /// The torn tail, once the segment has ended with one.
+    pub(crate) fn torn_tail(&self) -> Option<TornTail> {
+        let ending = self.ending.filter(|ending| ending.torn_bytes > 0)?;
+        let (offset, bytes) = (ending.cursor.offset, ending.torn_bytes);
+        Some(TornTail { file: self.name().clone(), offset, bytes })
+    }
+
+    /// Goes to the place in front of a frame that was passed before, or of the first.
+    pub(crate) fn go_to(&mut self, place: Option<Cursor>) {
+        let offset = self.frames.codec().align(SEGMENT_HEADER_BYTES as u64);
+        let first = Cursor { offset, position: 0, checksum: 0 };
+        self.frames.set_cursor(place.unwrap_or(first));
+        (self.committed, self.ending, self.looked_again) = (0, None, None);
+    }
+
+    /// Forgets what was read, so that it is read anew.
+    pub(crate) fn forget(&mut self) {
+        self.frames.forget();
+    }
+
+    /// Where the entry that [`advance`](Self::advance) went to begins.
+    pub(crate) const fn entry_offset(&self) -> u64 {
+        self.current.offset
+    }
+
     pub(crate) fn into_buffer(self) -> Vec<u8> {
         self.frames.into_window().into_buffer()
     }
 
-    /// Goes to the next entry; `false` at the segment's end.
+    /// Goes to the next entry if its frame was verified ahead, which is nearly always so.
     #[inline]
+    pub(crate) fn advance_verified(&mut self) -> bool {
+        let Some(fields) = self.frames.verified() else { return false };
+        let Cursor { offset, position, .. } = self.frames.cursor();
+        let open = fields.flags.more && offset >= self.committed;
+        if open || fields.flags.control {
+            return false;
+        }
+        self.current = Current {
+            offset,
+            position: position.wrapping_add(1),
+            payload_bytes: fields.payload_bytes as usize,
+        };
+        self.frames.pass(fields);
+        self.marks.closed = false;
+        true
+    }
+
+    /// Goes to the next entry; `false` at the segment's end.
+    #[inline(never)]
     pub(crate) fn advance(&mut self) -> Result<bool, Error<R::Error>> {
         loop {
+            self.verify_ahead()?;
+            if self.advance_verified() {
+                return Ok(true);
+            }
             match self.step() {
                 Ok(Step::Entry) => return Ok(true),
                 Ok(Step::Passed) => {}
@@ -152,6 +205,14 @@ where
                 Err(error) => return Err(self.blame(error)),
             }
         }
+    }
+
+    fn verify_ahead(&mut self) -> Result<(), Error<R::Error>> {
+        if self.frames.verified().is_none() {
+            let end = self.sealed.map_or(u64::MAX, |sealed| sealed.end);
+            self.committed = self.frames.verify_ahead(end)?.max(self.committed);
+        }
+        Ok(())
     }
 
     /// At the tail's end: whether it is the end of what was written, and not of what a writer has left of a file that it uses again.
@@ -210,7 +271,6 @@ where
         self.id(self.frames.cursor().position.saturating_add(1))
     }
 
-    #[inline]
     fn step(&mut self) -> Result<Step, Error<R::Error>> {
         let before = self.frames.cursor();
         if let Some(sealed) = self.sealed
@@ -329,16 +389,18 @@ where
         let blank = bad.kind == BadKind::Blank && behind.written_end <= bad.offset;
         let written_end = if blank { bad.offset } else { behind.written_end.min(file_end) };
         let torn_bytes = written_end.saturating_sub(start.offset);
-        // A writer beside this reader may have worked on since the bad frame was read: then it is no bad frame any more.
-        let suspect = behind.found.is_some() || torn_bytes > 0;
-        if suspect && self.looked_again != Some(bad.offset) && !planted!(ReaderLooksOnce) {
-            self.looked_again = Some(bad.offset);
+        // A writer beside this reader may have worked on since the bad frame was read: then it is no bad frame any more. Once there is proof behind it
+        // that it was durable, it is whole, and is so when it is read after that.
+        let proof = behind.found.is_some();
+        let looked = self.looked_again.is_some_and(|(at, with)| at == bad.offset && with >= proof);
+        if (proof || torn_bytes > 0) && !looked && !planted!(ReaderLooksOnce) {
+            self.looked_again = Some((bad.offset, proof));
             if !self.frames.is_still(bad)? {
                 self.frames.set_cursor(start);
                 return Ok(Step::Passed);
             }
         }
-        if behind.found.is_some() {
+        if proof {
             return Err(bad.error(self.name(), entry_id));
         }
         self.frames.set_cursor(start);

@@ -65,7 +65,8 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         name: NameBuf,
     ) -> Result<Sink<D::Appender>, Error<D::Error>> {
         let buffer = self.tail.take_buffer();
-        Sink::new(file, name, buffer, self.settings.buffer_bytes, self.settings.granule)
+        let (buffer_bytes, granule) = (self.settings.buffer_bytes, self.settings.granule);
+        Sink::growing(file, name, buffer, buffer_bytes, granule)
     }
 
     pub(super) fn codec_of(&self, segment: &Segment) -> Codec {

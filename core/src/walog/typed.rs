@@ -301,6 +301,45 @@ impl<E: DeserializeOwned, D: Directory> WalReader<E, D> {
         self.raw.scan_last_entry_id()
     }
 
+    /// The entry of that id; `None` if the log ends before it. See [`RawWalReader::read`] for what it costs and what it says of damage.
+    ///
+    /// ```
+    /// use durability_core::EntryId;
+    /// use durability_core::storage::{MemoryDirectory, MemoryError};
+    /// use durability_core::walog::{WalOptions, WalReader, WalWriter};
+    ///
+    /// let dir = MemoryDirectory::new();
+    /// let mut wal = WalWriter::open(dir.clone(), WalOptions::new())?;
+    /// let id = wal.append(&"seven".to_owned())?;
+    /// wal.flush()?;
+    /// let mut reader = WalReader::<String, _>::open(dir, WalOptions::new())?;
+    /// assert_eq!(reader.read(id)?.as_deref(), Some("seven"));
+    /// assert_eq!(reader.read(EntryId::LAST)?, None);
+    /// # Ok::<(), durability_core::Error<MemoryError>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`RawWalReader::read`]; [`Error::Decode`] for an entry of another type.
+    pub fn read(&mut self, id: EntryId) -> Result<Option<E>, Error<D::Error>> {
+        let Some(entry) = self.raw.read(self.mode, id)? else { return Ok(None) };
+        let (segment, offset) = (entry.segment, entry.offset);
+        match decode(&entry) {
+            Ok(decoded) => Ok(Some(decoded)),
+            Err(source) => {
+                let (file, entry_id) = (self.raw.segment_name(segment)?, Some(id));
+                Err(Error::Decode { file, offset, entry_id, source })
+            }
+        }
+    }
+
+    /// Looks at the directory again; see [`RawWalReader::refresh`].
+    ///
+    /// # Errors
+    /// As [`RawWalReader::refresh`].
+    pub fn refresh(&mut self) -> Result<(), Error<D::Error>> {
+        self.raw.refresh()
+    }
+
     /// All entries, collected. Memory grows with the log: see [`replay_each`](Self::replay_each).
     ///
     /// # Errors

@@ -84,12 +84,13 @@ fn work<D: SharedDirectory, H: Hooks>(shared: &Shared<D, H>) {
         }
         if let Some(commit) = state.handed_over.take() {
             // Whoever it concerns is told of a failure by itself; so below.
-            (state, _) = shared.run(state, commit);
+            let _told = shared.run(state, commit);
+            state = shared.lock();
             continue;
         }
         if state.wants_sync() && state.is_free() {
-            let led;
-            (state, led) = shared.lead(state, Purpose::Sync);
+            let led = shared.lead(state, Purpose::Sync);
+            state = shared.lock();
             // What could not even begin, for want of memory, is tried again when something happens.
             if led.is_ok() {
                 continue;
@@ -98,8 +99,8 @@ fn work<D: SharedDirectory, H: Hooks>(shared: &Shared<D, H>) {
         if state.is_free()
             && let Some(purpose) = state.wanted.take()
         {
-            let led;
-            (state, led) = shared.lead(state, purpose);
+            let led = shared.lead(state, purpose);
+            state = shared.lock();
             state.refused = led.err();
             continue;
         }

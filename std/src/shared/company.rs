@@ -5,15 +5,23 @@
 use core::time::Duration;
 
 /// Below this a sync costs less than waiting does.
-const SLOW_SYNC: Duration = Duration::from_micros(150);
+const SLOW_SYNC: Duration = Duration::from_micros(60);
+/// A thread that was woken needs about that long to come back, and more where many were.
+const WAKING: Duration = Duration::from_micros(30);
 /// Commits without waiting after waiting in vain, at most.
 const PENALTY_MAX: u32 = 64;
+
+/// Syncs whose shortest tells how long a sync takes.
+const SYNCS_LATELY: u32 = 16;
 
 /// What is known of syncs and of those who wait for them.
 #[derive(Debug, Default)]
 pub(super) struct Company {
-    /// How long a sync takes, smoothed.
-    sync: Duration,
+    /// How long a sync takes at least: the shortest of those lately, and of those before. A thread that has to wait for a processor when its sync has
+    /// returned makes that look longer, and company would wait for a processor as well.
+    sync: [Duration; 2],
+    /// How many there were.
+    syncs: u32,
     /// Who was released by the last commit, and who had come for the next one by then.
     expected: usize,
     /// Commits that do not wait, since waiting was in vain before.
@@ -35,14 +43,17 @@ pub(super) struct Patience {
 impl Company {
     /// Whether to wait, with so many there already, the leader among them.
     pub(super) fn patience(&mut self, present: usize) -> Option<Patience> {
-        if self.sync < SLOW_SYNC || present >= self.expected {
+        let [now, before] = self.sync;
+        let sync = now.min(before);
+        if sync < SLOW_SYNC || present >= self.expected {
             return None;
         }
         if self.skip > 0 {
             self.skip -= 1;
             return None;
         }
-        let (quiet, limit) = (self.sync / 8, self.sync / 2);
+        // Without company, the next sync makes up for it: waiting as long as that is the most that can be worth it.
+        let (quiet, limit) = ((sync / 8).max(WAKING), sync);
         Some(Patience { expected: self.expected, quiet, limit })
     }
 
@@ -58,7 +69,13 @@ impl Company {
 
     /// A sync took that long, and released so many, while so many others came for the next.
     pub(super) fn synced(&mut self, took: Duration, released: usize, others: usize) {
-        self.sync = if self.sync.is_zero() { took } else { (self.sync * 7 + took) / 8 };
+        let [now, before] = &mut self.sync;
+        if self.syncs.is_multiple_of(SYNCS_LATELY) {
+            *before = if self.syncs == 0 { took } else { *now };
+            *now = took;
+        }
+        self.syncs = self.syncs.wrapping_add(1);
+        *now = took.min(*now);
         self.expected = released + others;
     }
 }
@@ -90,10 +107,24 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_that_waited_for_a_processor_does_not_make_syncs_slow() {
+        let mut company = slow();
+        for sync in 0..100 {
+            let took = if sync % 16 == 0 { 50 } else { 3000 };
+            company.synced(Duration::from_micros(took), 6, 2);
+        }
+        assert_eq!(company.patience(1), None);
+        for _ in 0..2 * SYNCS_LATELY {
+            company.synced(Duration::from_millis(1), 6, 2);
+        }
+        assert!(company.patience(1).is_some());
+    }
+
+    #[test]
     fn a_leader_waits_for_all_that_came_last_time_and_no_others() {
         let patience = slow().patience(1).expect("the sync is slow");
         assert_eq!(patience.expected, 8);
-        assert!(patience.limit <= Duration::from_millis(1) / 2);
+        assert!(patience.limit <= Duration::from_millis(1));
         assert_eq!(slow().patience(8), None);
     }
 

@@ -13,6 +13,7 @@ use crate::follow::{Watermark, WriterEnd};
 
 use super::directory::SharedDirectory;
 use super::failure::Failure;
+use super::gate::{Gate, Wake};
 use super::options::SharedOptions;
 use super::state::{Running, State};
 use super::sync::{Condvar, Instant, Mutex, MutexGuard, wait_timeout};
@@ -20,17 +21,19 @@ use super::sync::{Condvar, Instant, Mutex, MutexGuard, wait_timeout};
 /// What becomes of waiting.
 pub(super) type Outcome<E> = Result<Durable, Failure<E>>;
 pub(super) type Locked<'a, D, H> = MutexGuard<'a, State<D, H>>;
+/// The state, and what was staged.
+type Appended<'a, D, H, T> = (Locked<'a, D, H>, T);
 /// The state, and the last entry that is staged.
 type Last<'a, D, H> = (Locked<'a, D, H>, Option<EntryId>);
-/// The state, and what became of what was tried.
-type Led<'a, D, H, E> = (Locked<'a, D, H>, Result<(), Failure<E>>);
+/// What is durable once a commit was led.
+type Led<E> = Result<Option<Durable>, Failure<E>>;
 
 /// What the threads share.
 pub(super) struct Shared<D: SharedDirectory, H: Hooks> {
     pub(super) dir: D,
     state: Mutex<State<D, H>>,
-    /// Who waits for a sync, by the parity of the commit's number: so a commit wakes its own.
-    groups: [Condvar; 2],
+    /// Where those wait who wait for a sync, by the parity of the commit's number: so a commit wakes its own.
+    gates: [Gate; 2],
     /// Who waits for room in the buffer, or for the whole writer.
     room: Condvar,
     /// The leader that waits for company.
@@ -39,15 +42,6 @@ pub(super) struct Shared<D: SharedDirectory, H: Hooks> {
     pub(super) work: Condvar,
     /// Followers.
     watermark: Watermark,
-}
-
-/// What comes back from whoever had the whole writer.
-pub(super) struct Returned<D: SharedDirectory, H: Hooks, R> {
-    /// None if the log was closed.
-    pub(super) wal: Option<StagedWriter<D, H>>,
-    /// What is durable, where the writer is gone and cannot tell.
-    pub(super) durable: Option<Durable>,
-    pub(super) result: Result<R, Error<D::Error>>,
 }
 
 /// What a commit is for.
@@ -66,7 +60,7 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         Self {
             dir,
             state: Mutex::new(State::new(wal, options)),
-            groups: [Condvar::new(), Condvar::new()],
+            gates: [Gate::new(), Gate::new()],
             room: Condvar::new(),
             company: Condvar::new(),
             work: Condvar::new(),
@@ -83,8 +77,25 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
     /// Stages through `put`, with commits and rotations as the buffer and the segment ask for them.
     pub(super) fn append<T>(
         &self,
-        mut put: impl FnMut(&mut StagedWriter<D, H>) -> Result<Staged<T>, Error<D::Error>>,
+        put: impl FnMut(&mut StagedWriter<D, H>) -> Result<Staged<T>, Error<D::Error>>,
     ) -> Result<T, Failure<D::Error>> {
+        self.append_locked(put).map(|(_state, appended)| appended)
+    }
+
+    /// Stages an entry through `put`, and waits until it is durable.
+    pub(super) fn append_durable(
+        &self,
+        put: impl FnMut(&mut StagedWriter<D, H>) -> Result<Staged<EntryId>, Error<D::Error>>,
+    ) -> Result<EntryId, Failure<D::Error>> {
+        let (state, id) = self.append_locked(put)?;
+        let _durable = self.wait_locked(state, Some(id))?;
+        Ok(id)
+    }
+
+    fn append_locked<T>(
+        &self,
+        mut put: impl FnMut(&mut StagedWriter<D, H>) -> Result<Staged<T>, Error<D::Error>>,
+    ) -> Result<Appended<'_, D, H, T>, Failure<D::Error>> {
         let mut state = self.lock();
         loop {
             state.check()?;
@@ -96,8 +107,9 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
                     Staged::Done(appended) => {
                         if wal.flush_is_due() {
                             self.flush_locked(state)?;
+                            state = self.lock();
                         }
-                        return Ok(appended);
+                        return Ok((state, appended));
                     }
                 },
             };
@@ -106,9 +118,8 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
                     self.hand_over(state)?
                 }
                 Some(purpose) if state.is_free() => {
-                    let (state, outcome) = self.lead(state, purpose);
-                    outcome?;
-                    state
+                    self.lead(state, purpose)?;
+                    self.lock()
                 }
                 _ => self.wait_for_room(state),
             };
@@ -133,7 +144,7 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
             }
             Err(error) => {
                 let failure = state.failed(error);
-                drop(self.over(state));
+                self.over(state);
                 Err(failure)
             }
         }
@@ -188,9 +199,8 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
                 break;
             }
             state = if state.is_free() {
-                let (state, outcome) = self.lead(state, Purpose::Flush);
-                outcome?;
-                state
+                self.lead(state, Purpose::Flush)?;
+                self.lock()
             } else {
                 self.wait_for_room(state)
             };
@@ -239,23 +249,40 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
                 return outcome;
             }
             if state.is_free() {
-                let outcome;
-                (state, outcome) = self.lead(state, Purpose::Sync);
-                outcome?;
+                match self.lead(state, Purpose::Sync)? {
+                    Some(durable) if id <= durable.through() => return Ok(durable),
+                    _ => state = self.lock(),
+                }
                 continue;
             }
             let group = state.group_of(id);
             state.join(group);
-            if state.has_company() {
+            let has_company = state.has_company();
+            let (gate, other) = (self.gate(group), self.gate(1 - group));
+            let waiter = gate.enter();
+            let opened = waiter.opened();
+            drop(state);
+            if has_company {
                 self.company.notify_one();
             }
-            let waited = self.group(group).wait(state);
-            state = waited.unwrap_or_else(PoisonError::into_inner);
-            state.leave(group);
+            let durable = waiter.wait(id, other);
+            if let Some(durable) = durable
+                && !planted!(NextReleased)
+            {
+                return Ok(durable);
+            }
+            state = self.lock();
+            if !state.leave(group, opened) {
+                // Released on the way here: those who were to be woken by the first who hears of it may count on this one.
+                gate.spread(other);
+            }
             if planted!(NextReleased)
                 && let Some(durable) = state.durable
             {
-                self.group(state.next_commit % 2).notify_all();
+                let next = state.next_group();
+                state.open(next);
+                self.gate(next).open(Some(durable));
+                self.gate(next).wake(Wake::First);
                 return Ok(durable);
             }
         }
@@ -266,7 +293,7 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         &'a self,
         mut state: Locked<'a, D, H>,
         purpose: Purpose,
-    ) -> Led<'a, D, H, D::Error> {
+    ) -> Led<D::Error> {
         state.leading = true;
         if purpose != Purpose::Sync {
             state.wanted = None;
@@ -282,17 +309,19 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         });
         match begun {
             Ok(Some(commit)) => {
+                self.gate(state.next_group()).call_off();
                 state.begun(&commit);
                 self.run(state, commit)
             }
             Ok(None) => {
                 // Nothing is staged, and nothing waits for a sync.
                 state.refresh();
-                (self.over(state), Ok(()))
+                Ok(self.over(state))
             }
             Err(error) => {
                 let failure = state.failed(error);
-                (self.over(state), Err(failure))
+                self.over(state);
+                Err(failure)
             }
         }
     }
@@ -302,7 +331,7 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         &'a self,
         state: Locked<'a, D, H>,
         mut commit: Commit<D>,
-    ) -> Led<'a, D, H, D::Error> {
+    ) -> Led<D::Error> {
         drop(state);
         let abandoned = Abandoned(self);
         let begun = Instant::now();
@@ -320,43 +349,64 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         // What failed first is the reason; that the writer is poisoned is its consequence.
         let outcome = run.and(ended).map_err(|error| state.failed(error));
         state.refresh();
-        (self.over(state), outcome)
+        let durable = self.over(state);
+        outcome.map(|()| durable)
     }
 
-    /// The end of a commit, or of the use of the whole writer: everybody whom it concerns goes on.
-    fn over<'a>(&'a self, mut state: Locked<'a, D, H>) -> Locked<'a, D, H> {
+    /// The end of a commit, or of the use of the whole writer: everybody whom it concerns goes on. What is durable by then.
+    pub(super) fn over(&self, mut state: Locked<'_, D, H>) -> Option<Durable> {
         state.leading = false;
-        let ended = state.running.take();
-        if state.is_over() {
-            self.group(0).notify_all();
-            self.group(1).notify_all();
-        } else {
-            let next = self.group(state.next_commit % 2);
-            match ended {
-                Some(Running { number, .. }) => {
-                    self.group(number % 2).notify_all();
-                    // One of those who wait for the next commit leads it.
-                    next.notify_one();
-                }
-                // Whoever had the whole writer may have made everything durable, or have taken it back: then nobody leads.
-                None => next.notify_all(),
-            }
+        let durable = state.durable;
+        // Told under the lock, woken without: whoever wakes would queue for it.
+        let wakes = self.tell(&mut state, durable);
+        let room = state.waiting_for_room > 0;
+        let work = state.has_work();
+        let watched = self.watermark.is_watched();
+        let told = state.unattended.highest().is_some() || watched;
+        let told = told.then(|| (state.release(), state.announcement()));
+        drop(state);
+        for (gate, wake) in self.gates.iter().zip(wakes) {
+            gate.wake(wake);
         }
-        self.look_again(&state);
-        if state.has_work() {
+        if room {
+            self.room.notify_all();
+        }
+        if work {
             self.work.notify_one();
         }
-        let watched = self.watermark.is_watched();
-        if state.unattended.highest().is_none() && !watched {
-            return state;
+        if let Some((released, news)) = told {
+            if watched {
+                self.watermark.announce(news);
+            }
+            released.call();
         }
-        let (released, news) = (state.release(), state.announcement());
-        drop(state);
-        if watched {
-            self.watermark.announce(news);
+        durable
+    }
+
+    /// Tells those who wait for a commit what concerns them, and whom to wake.
+    fn tell(&self, state: &mut State<D, H>, durable: Option<Durable>) -> [Wake; 2] {
+        let mut wakes = [Wake::Nobody; 2];
+        let next = state.next_group();
+        let ended = state.running.take().map(|Running { number, .. }| number % 2);
+        for (group, wake) in wakes.iter_mut().enumerate() {
+            let waited = state.is_waiting(group);
+            // Whoever had the whole writer may have made everything durable, or have taken it back: then nobody leads.
+            let opened = state.is_over() || ended.map_or(next == group, |ended| ended == group);
+            if opened {
+                state.open(group);
+                self.gate(group).open(durable);
+                *wake = if waited { Wake::First } else { Wake::Nobody };
+            } else if waited && group == next {
+                // Somebody leads the next commit: who comes first, or else one of those who wait for it.
+                self.gate(group).call();
+                *wake = Wake::Called;
+            }
         }
-        released.call();
-        self.lock()
+        // Those who are released see to that: meanwhile whoever has led goes on, and may lead again.
+        if wakes.contains(&Wake::First) {
+            return wakes.map(|wake| if wake == Wake::Called { Wake::Nobody } else { wake });
+        }
+        wakes
     }
 
     /// Does what may call hooks, which are the user's. Where they panic, nobody must wait for this thread.
@@ -370,29 +420,21 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
             Err(panic) => {
                 let _failure = state.failed(Error::Closed);
                 state.closed = true;
-                drop(self.over(state));
+                self.over(state);
                 resume_unwind(panic)
             }
         }
     }
 
-    fn group(&self, parity: usize) -> &Condvar {
-        let [even, odd] = &self.groups;
-        if parity == 0 { even } else { odd }
+    fn gate(&self, group: usize) -> &Gate {
+        let [even, odd] = &self.gates;
+        if group == 0 { even } else { odd }
     }
 
     /// Whoever waits for room, or for the whole writer, looks again.
     pub(super) fn look_again(&self, state: &State<D, H>) {
         if state.waiting_for_room > 0 {
             self.room.notify_all();
-        }
-    }
-
-    /// Waits until no segment is being made ready: that holds the log's lock. For a log that is closed.
-    pub(super) fn wait_for_preparation(&self) {
-        let mut state = self.lock();
-        while state.preparing {
-            state = self.wait_for_room(state);
         }
     }
 
@@ -425,59 +467,17 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
         state.gathering = None;
         state
     }
-
-    /// Lends the whole writer, once no commit runs. Nobody appends meanwhile, and no commit begins.
-    pub(super) fn whole<R>(
-        &self,
-        with: impl FnOnce(StagedWriter<D, H>) -> Returned<D, H, R>,
-    ) -> Result<R, Failure<D::Error>> {
-        let mut state = self.lock();
-        state.waiting_for_whole += 1;
-        while state.leading && !state.is_over() {
-            state = self.wait_for_room(state);
-        }
-        state.waiting_for_whole -= 1;
-        state.check()?;
-        let Some(wal) = state.wal.take() else { return Err(Error::Closed.into()) };
-        state.last = wal.writer().last_entry_id();
-        state.leading = true;
-        drop(state);
-        let abandoned = Abandoned(self);
-        let Returned { wal, durable, result } = with(wal);
-        core::mem::forget(abandoned);
-        let mut state = self.lock();
-        state.closed = wal.is_none();
-        state.wal = wal;
-        state.refresh();
-        state.durable = durable.or(state.durable);
-        let result = result.map_err(|error| state.failed(error));
-        state.notice();
-        drop(self.over(state));
-        result
-    }
-
-    /// Lets go of a log that failed: its files are closed, and its lock is released.
-    pub(super) fn abandon(&self) {
-        let mut state = self.lock();
-        while state.leading {
-            state = self.wait_for_room(state);
-        }
-        state.closed = true;
-        let wal = state.wal.take();
-        drop(self.over(state));
-        drop(wal);
-    }
 }
 
 /// Somebody who has the writer, or a commit of it, panics: nobody must wait for him.
-struct Abandoned<'a, D: SharedDirectory, H: Hooks>(&'a Shared<D, H>);
+pub(super) struct Abandoned<'a, D: SharedDirectory, H: Hooks>(pub(super) &'a Shared<D, H>);
 
 impl<D: SharedDirectory, H: Hooks> Drop for Abandoned<'_, D, H> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         let _failure = state.failed(Error::Closed);
         state.closed = true;
-        drop(self.0.over(state));
+        self.0.over(state);
     }
 }
 

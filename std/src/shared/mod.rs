@@ -7,6 +7,7 @@ mod background;
 mod company;
 mod directory;
 mod failure;
+mod gate;
 mod group;
 mod options;
 mod raw;
@@ -16,6 +17,7 @@ mod sync;
 mod ticket;
 mod typed;
 mod waiting;
+mod whole;
 
 pub use directory::SharedDirectory;
 pub use failure::Failure;

@@ -13,9 +13,10 @@ use durability_core::{Durable, EntryId, Error};
 use super::background::Background;
 use super::directory::SharedDirectory;
 use super::failure::Failure;
-use super::group::{Returned, Shared};
+use super::group::Shared;
 use super::options::SharedOptions;
 use super::ticket::Ticket;
+use super::whole::Returned;
 use crate::follow::RawSubscription;
 use crate::storage::FsDirectory;
 
@@ -155,9 +156,7 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
     /// # Errors
     /// As [`append`](Self::append) and [`Ticket::wait`].
     pub fn append_durable(&self, record: &[u8]) -> Result<EntryId, Failure<D::Error>> {
-        let id = self.shared().append(|wal| wal.stage(record))?;
-        let _durable = self.shared().wait(id)?;
-        Ok(id)
+        self.shared().append_durable(|wal| wal.stage(record))
     }
 
     /// Hands everything appended so far to the system: it survives the end of the process, not power loss.

@@ -24,8 +24,9 @@ pub(super) struct State<D: SharedDirectory, H: Hooks> {
     /// The number of the next commit.
     pub(super) next_commit: usize,
     pub(super) running: Option<Running>,
-    /// How many wait in each group.
+    /// How many wait in each group, and how often each was released.
     waiting: [usize; 2],
+    opened: [u64; 2],
     pub(super) waiting_for_room: usize,
     /// How many wait for the whole writer: no commit begins before they had it.
     pub(super) waiting_for_whole: usize,
@@ -80,6 +81,7 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
             next_commit: 0,
             running: None,
             waiting: [0; 2],
+            opened: [0; 2],
             waiting_for_room: 0,
             waiting_for_whole: 0,
             gathering: None,
@@ -167,13 +169,34 @@ impl<D: SharedDirectory, H: Hooks> State<D, H> {
         self.waiting[group] += 1;
     }
 
-    pub(super) fn leave(&mut self, group: usize) {
-        self.waiting[group] -= 1;
+    /// Somebody no longer waits in a group, which had been released so often when he joined it; false if he was released since.
+    pub(super) fn leave(&mut self, group: usize, opened: u64) -> bool {
+        let waits = self.opened[group] == opened;
+        // Who was released with the others is not counted any more.
+        if waits {
+            self.waiting[group] -= 1;
+        }
+        waits
+    }
+
+    /// A group is released.
+    pub(super) fn open(&mut self, group: usize) {
+        self.opened[group] += 1;
+        self.waiting[group] = 0;
+    }
+
+    pub(super) fn is_waiting(&self, group: usize) -> bool {
+        self.waiting[group] > 0
+    }
+
+    /// The group of those who wait for the next commit.
+    pub(super) const fn next_group(&self) -> usize {
+        self.next_commit % 2
     }
 
     /// How many will be released by the next commit, its leader among them.
     pub(super) fn present(&self) -> usize {
-        self.waiting[self.next_commit % 2] + 1
+        self.waiting[self.next_group()] + 1
     }
 
     /// Whether all have come for whom a leader waits.

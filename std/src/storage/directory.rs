@@ -26,8 +26,9 @@ use super::{
 /// its path is renamed.
 ///
 /// # Durability
-/// - The folder's own name is durable once [`new`](Self::new) has returned, and so are those of the folders above it that were created
-///   for it. (Where the folder existed and the one above it may not be read, it is taken to be durable.)
+/// - The folder's own name is durable once [`new`](Self::new) has returned, if it was created for it, and so are those of the folders above it that were.
+///   The name of a folder that was found becomes durable with the first sync of anything in it, of whatever kind, or before the first folder is created
+///   in it. (Where the one above it may not be read, it is taken to be durable.)
 /// - [`sync_dir`](Directory::sync_dir) syncs the folder, and those above it unless this value or a clone has done so since
 ///   the folder was created: one `fsync` in the steady state.
 /// - [`sync_file`](Directory::sync_file) syncs the file and, on Linux, drops what is cached of it, so that what is read next is what
@@ -65,7 +66,7 @@ pub struct FsDirectory {
 
 #[derive(Debug)]
 struct Inner {
-    root: Root,
+    root: Arc<Root>,
     path: Arc<Path>,
     options: FsOptions,
     durable: DurableFolders,
@@ -94,7 +95,7 @@ impl FsDirectory {
         }
         // For `file_path` and errors, which must outlive a change of the working directory.
         let path = path::absolute(given).map_err(failed)?;
-        let root = Root::open(&path).map_err(failed)?;
+        let root = Arc::new(Root::open(&path).map_err(failed)?);
         let durable = DurableFolders::default();
         Ok(Self { inner: Arc::new(Inner { root, path: path.into(), options, durable }) })
     }
@@ -144,7 +145,8 @@ impl FsDirectory {
         let Some(file) = folder.create(name.file()).map_err(&failed)? else {
             return Ok(None);
         };
-        let appender = |file, end| FsAppender::new(file, 0, end, self.location(name));
+        let root = &self.inner.root;
+        let appender = |file, end| FsAppender::new(file, 0, end, self.location(name), root);
         if reserve == 0 || !self.inner.options.preallocates() {
             return Ok(Some(appender(file, 0)));
         }
@@ -171,7 +173,7 @@ impl FsDirectory {
         if !planted!(FsFolderUnsynced) {
             handle.sync()?;
         }
-        // The root's own name has been durable since it was opened.
+        inner.root.sync_name()?;
         if folder.is_root() {
             return Ok(());
         }
@@ -196,6 +198,7 @@ impl FsDirectory {
         let folder = self.inner.root.folder(name.folder())?;
         let file = folder.map(|folder| folder.open_to_sync(name.file())).transpose()?.flatten();
         let file = file.ok_or(io::ErrorKind::NotFound)?;
+        self.inner.root.sync_name()?;
         if !planted!(FsSyncFileMissing) {
             file.sync_all()?;
         }
@@ -249,7 +252,8 @@ impl Directory for FsDirectory {
             Ok(Some((file, length)))
         };
         let file = open().map_err(self.at_file(FsOperation::Reopen, name))?;
-        Ok(file.map(|(file, end)| FsAppender::new(file, at, end, self.location(name))))
+        let root = &self.inner.root;
+        Ok(file.map(|(file, end)| FsAppender::new(file, at, end, self.location(name), root)))
     }
 
     fn remove(&self, name: Name<'_>) -> Result<(), FsError> {

@@ -2,6 +2,7 @@
 //!
 //! Must never write through one descriptor and sync through another, nor go on after a failed write or sync.
 
+use alloc::sync::Arc;
 use std::fs::File;
 use std::io;
 
@@ -9,6 +10,7 @@ use durability_core::storage::{AppendFile, ReadFile};
 use embedded_io::{ErrorType, Read, Seek, SeekFrom, Write};
 
 use super::path::FileLocation;
+use super::platform::Root;
 use super::{FsError, FsOperation, FsRefusal, platform};
 
 /// A file of an [`FsDirectory`](super::FsDirectory), open for reading.
@@ -16,14 +18,14 @@ use super::{FsError, FsOperation, FsRefusal, platform};
 pub struct FsReader {
     file: File,
     cursor: u64,
+    /// Where the last read ended; `None` once the system was told that one follows the other.
+    end: Option<u64>,
     location: FileLocation,
 }
 
 impl FsReader {
-    // No read-ahead advice is given: the system recognises a replay by its sequence of reads, and an open that reads only
-    // headers would pay for what it never reads.
     pub(super) fn new(file: File, location: FileLocation) -> Self {
-        Self { file, cursor: 0, location }
+        Self { file, cursor: 0, end: Some(0), location }
     }
 
     fn error(&self, operation: FsOperation) -> impl Fn(io::Error) -> FsError + '_ {
@@ -31,8 +33,16 @@ impl FsReader {
     }
 
     fn read_from(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, FsError> {
-        retry(|| platform::read_at(&self.file, buffer, offset))
-            .map_err(self.error(FsOperation::Read))
+        // With the second read that goes on where the one before ended: an open that reads only headers must not pay for what
+        // it never reads. A replay from a disk takes half the time; asking for the pages by name (`WILLNEED`) made it slower.
+        if offset > 0 && self.end == Some(offset) {
+            platform::advise_sequential(&self.file);
+            self.end = None;
+        }
+        let count = retry(|| platform::read_at(&self.file, buffer, offset))
+            .map_err(self.error(FsOperation::Read))?;
+        self.end = self.end.map(|_| offset.saturating_add(count as u64));
+        Ok(count)
     }
 
     fn file_len(&self, operation: FsOperation) -> Result<u64, FsError> {
@@ -88,12 +98,19 @@ pub struct FsAppender {
     end: u64,
     poisoned: bool,
     location: FileLocation,
+    root: Arc<Root>,
 }
 
 impl FsAppender {
     /// `end` is where the file ends: at `position`, or beyond where there is room, or what a crash has left.
-    pub(super) fn new(file: File, position: u64, end: u64, location: FileLocation) -> Self {
-        Self { file, position, end, poisoned: false, location }
+    pub(super) fn new(
+        file: File,
+        position: u64,
+        end: u64,
+        location: FileLocation,
+        root: &Arc<Root>,
+    ) -> Self {
+        Self { file, position, end, poisoned: false, location, root: Arc::clone(root) }
     }
 
     fn error(&self, operation: FsOperation, source: io::Error) -> FsError {
@@ -154,8 +171,12 @@ impl AppendFile for FsAppender {
         if planted!(FsFileUnsynced) {
             return Ok(());
         }
-        // The standard library's own: it knows that `fsync` alone is not enough on Apple's systems.
-        self.guarded(FsOperation::SyncFile, File::sync_data)
+        let root = Arc::clone(&self.root);
+        self.guarded(FsOperation::SyncFile, |file| {
+            root.sync_name()?;
+            // The standard library's own: it knows that `fsync` alone is not enough on Apple's systems.
+            file.sync_data()
+        })
     }
 
     /// Cuts off what lies beyond the position. A crash may undo that; nothing depends on it.
@@ -216,7 +237,8 @@ mod tests {
         let path = scratch.path().join("file");
         std::fs::write(&path, b"content").unwrap();
         let location = FileLocation::new(&scratch.path().into(), Name::new("file").unwrap());
-        let appender = FsAppender::new(File::open(path).unwrap(), 0, 7, location);
+        let root = Arc::new(Root::open(scratch.path()).unwrap());
+        let appender = FsAppender::new(File::open(path).unwrap(), 0, 7, location, &root);
         (scratch, appender)
     }
 

@@ -6,6 +6,7 @@
 //! Must never be the choice where `unix.rs` works.
 
 use core::marker::PhantomData;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ use super::FsRefusal;
 #[derive(Debug)]
 pub(super) struct Root {
     path: PathBuf,
+    /// Its own name is durable.
+    named: AtomicBool,
 }
 
 /// A folder: the root, or one below it.
@@ -35,7 +38,8 @@ pub(super) struct Identity {
 }
 
 impl Root {
-    /// Opens the folder, creates what is missing, and makes the names of what was created durable.
+    /// Opens the folder, creates what is missing, and makes the names of what was created durable; the name of what is found waits for
+    /// [`sync_name`](Self::sync_name).
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut missing = Vec::new();
         let mut existing = path;
@@ -43,12 +47,9 @@ impl Root {
             missing.push(existing);
             existing = existing.parent().ok_or(io::ErrorKind::NotFound)?;
         }
-        if let Some(above) = existing.parent() {
-            // Somebody else's folder, and its name: as far as we may.
-            match sync_folder(above) {
-                Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
-                _ => {}
-            }
+        let named = AtomicBool::new(!missing.is_empty());
+        if !missing.is_empty() {
+            sync_name_of(existing)?;
         }
         for path in missing.into_iter().rev() {
             create_folder(path)?;
@@ -59,7 +60,16 @@ impl Root {
         if !fs::metadata(path)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
-        Ok(Self { path: path.to_path_buf() })
+        Ok(Self { path: path.to_path_buf(), named })
+    }
+
+    /// Makes the root's own name durable, once: part of every sync of anything below it.
+    pub(super) fn sync_name(&self) -> io::Result<()> {
+        if !self.named.load(Ordering::Acquire) {
+            sync_name_of(&self.path)?;
+            self.named.store(true, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// Opens a folder; `None` if there is none.
@@ -84,6 +94,7 @@ impl Root {
         for component in components(folder) {
             path.push(component);
             if !is_folder(&path)? {
+                self.sync_name()?;
                 create_folder(&path)?;
                 created();
             }
@@ -181,6 +192,9 @@ impl Handle<'_> {
     }
 }
 
+/// There is no such advice here.
+pub(super) fn advise_sequential(_: &File) {}
+
 /// Reads at an offset. Moves the cursor, which nothing else uses.
 pub(super) fn read_at(mut file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     file.seek(SeekFrom::Start(offset))?;
@@ -216,6 +230,14 @@ fn is_folder(path: &Path) -> io::Result<bool> {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+/// Somebody else's folder, and its name: as far as we may.
+fn sync_name_of(folder: &Path) -> io::Result<()> {
+    match folder.parent().map(sync_folder) {
+        Some(Err(error)) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@
 //! later only, and refused by some sandboxes, so that this walk would be needed beside it, and tested less. Names are at most
 //! eight components deep, the core's own files two.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -37,6 +38,8 @@ const FILE_MODE: Mode =
 #[derive(Debug)]
 pub(super) struct Root {
     folder: File,
+    /// Its own name is durable.
+    named: AtomicBool,
 }
 
 /// An open folder: the root, or one below it.
@@ -58,8 +61,8 @@ pub(super) struct Identity {
 }
 
 impl Root {
-    /// Opens the folder, which the caller chose and whose path may hold links, and makes its name durable. Creates what is
-    /// missing.
+    /// Opens the folder, which the caller chose and whose path may hold links. Creates what is missing, and makes that durable at once; the name of
+    /// what is found waits for [`sync_name`](Self::sync_name).
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut missing = Vec::new();
         let mut existing = path;
@@ -72,8 +75,9 @@ impl Root {
                 opened => break opened?,
             }
         };
-        // Whoever created this folder may have died before syncing its name. Those above it are durable if it was created
-        // as below: each folder's name is made durable before anything is created in it.
+        if missing.is_empty() {
+            return Ok(Self { folder, named: AtomicBool::new(false) });
+        }
         if !planted!(FsFoundRootUnsynced) {
             sync_name_of(&folder)?;
         }
@@ -88,7 +92,20 @@ impl Root {
             }
             folder = open_trusted(path)?;
         }
-        Ok(Self { folder })
+        Ok(Self { folder, named: AtomicBool::new(true) })
+    }
+
+    /// Makes the root's own name durable, once: part of every sync of anything below it.
+    ///
+    /// Whoever created this folder may have died before syncing its name. Those above it are durable if it was created as in
+    /// [`open`](Self::open): each folder's name is made durable before a folder is created in it.
+    pub(super) fn sync_name(&self) -> io::Result<()> {
+        // Two threads may both do it, which does no harm.
+        if !self.named.load(Ordering::Acquire) && !planted!(FsFoundRootUnsynced) {
+            sync_name_of(&self.folder)?;
+            self.named.store(true, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// Opens a folder; `None` if there is none.
@@ -111,9 +128,24 @@ impl Root {
     ) -> io::Result<Handle<'_>> {
         let mut handle = Handle::Root(&self.folder);
         for component in components(folder) {
-            handle = Handle::Below(make_one(handle.file(), component, &created)?);
+            handle = Handle::Below(self.make_one(handle.file(), component, &created)?);
         }
         Ok(handle)
+    }
+
+    fn make_one(&self, above: &File, component: &str, created: impl Fn()) -> io::Result<File> {
+        if let Some(folder) = open_folder(above, component)? {
+            return Ok(folder);
+        }
+        // It may be the root of another directory one day, which is content with its own name.
+        self.sync_name()?;
+        match rustix::fs::mkdirat(above, component, FOLDER_MODE) {
+            Ok(()) => created(),
+            // Somebody else was faster.
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+        open_folder(above, component)?.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 
@@ -231,6 +263,13 @@ pub(super) fn drop_cached(file: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// Tells the system that the file is read from its beginning to its end. Advice: whether it is taken does not matter.
+pub(super) fn advise_sequential(file: &File) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
+    let _ = file;
+}
+
 /// Whether there is certainly no process of this id.
 pub(super) fn is_gone(process: u32) -> bool {
     let id = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
@@ -280,19 +319,6 @@ fn open_folder(above: &File, component: &str) -> io::Result<Option<File>> {
         Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(explain(above, component, error)),
     }
-}
-
-fn make_one(above: &File, component: &str, created: impl Fn()) -> io::Result<File> {
-    if let Some(folder) = open_folder(above, component)? {
-        return Ok(folder);
-    }
-    match rustix::fs::mkdirat(above, component, FOLDER_MODE) {
-        Ok(()) => created(),
-        // Somebody else was faster.
-        Err(Errno::EXIST) => {}
-        Err(error) => return Err(error.into()),
-    }
-    open_folder(above, component)?.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 fn open_file(folder: &File, file: &str, access: OFlags) -> io::Result<Option<File>> {

@@ -12,6 +12,7 @@ mod common;
 mod files;
 mod follow;
 mod lock;
+mod random;
 mod wal;
 
 #[cfg(unix)]

@@ -17,6 +17,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, fs};
 
 use build::Built;
@@ -71,9 +72,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let names: BTreeMap<u32, &str> =
         mutants.iter().map(|mutant| (mutant.id, mutant.name.as_str())).collect();
     let run: Vec<u32> = mutants.iter().filter(wanted).map(|mutant| mutant.id).collect();
+    let told = AtomicUsize::new(0);
     let outcomes = reach.all(&run, arguments.jobs, |id, outcome| {
+        let told = told.fetch_add(1, Ordering::Relaxed) + 1;
         if !matches!(outcome, Outcome::Caught(_)) {
-            eprintln!("{outcome:?}: {}", names[&id]);
+            eprintln!("{told} of {}: {outcome:?}: {}", run.len(), names[&id]);
         }
     })?;
     fs::remove_dir_all(&temporary)?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -13,9 +14,15 @@ use crate::build::Suite;
 
 /// A mutant that costs more memory than this (KiB) is caught by that.
 const MEMORY: u32 = 4 << 20;
-/// A mutant that makes the tests so much slower is caught by that.
+/// A mutant that makes the tests so much slower is caught by that: in time of the processor, as the machine may be busy with other things.
 const SLOWER: u32 = 20;
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(6);
+/// Tests that do nothing for so much longer than they may compute are caught, too.
+const IDLE: u32 = 10;
+/// What a program gets that computes for longer.
+const SIGXCPU: i32 = 24;
+const SIGKILL: i32 = 9;
+const FAIL_FAST: &str = "-q -Z unstable-options --fail-fast";
 
 /// What the tests said of one mutant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,11 +139,14 @@ fn run(
 ) -> Result<Ran, Box<dyn Error>> {
     let mut child = Command::new("sh")
         .arg("-c")
-        .arg(format!("ulimit -c 0 -v {MEMORY}; exec \"$0\" -q"))
+        .arg(format!("ulimit -c 0 -v {MEMORY} -t {}; exec \"$0\" {FAIL_FAST}", patience.as_secs()))
         .arg(&suite.program)
         .current_dir(&suite.folder)
         .env(variable.0, variable.1)
         .env("PROPTEST_RNG_SEED", "1")
+        // That it fails is enough: neither the shortest case nor the other tests are wanted.
+        .env("PROPTEST_MAX_SHRINK_ITERS", "0")
+        .env("RUSTC_BOOTSTRAP", "1")
         .env("TMPDIR", folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -145,13 +155,17 @@ fn run(
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(if status.success() { Ran::Passed } else { Ran::Failed });
+            return Ok(match (status.success(), status.signal()) {
+                (true, _) => Ran::Passed,
+                (false, Some(SIGXCPU | SIGKILL)) => Ran::Endless,
+                (false, _) => Ran::Failed,
+            });
         }
-        if start.elapsed() > patience {
+        if start.elapsed() > patience * IDLE {
             child.kill()?;
             child.wait()?;
             return Ok(Ran::Endless);
         }
-        thread::sleep(Duration::from_millis(2));
+        thread::sleep(Duration::from_millis(1));
     }
 }

@@ -1,10 +1,67 @@
 //! The CPU instructions behind CRC-32C: the only `unsafe` of this crate.
 //!
-//! Must hold nothing but single instructions and the proof that the CPU has them: a [`Hardware`] exists only
-//! where that is known.
+//! Must hold nothing but single instructions, the call of what is compiled for more of them, and the proof that the CPU has them: a [`Hardware`] or a
+//! [`Wide`] exists only where that is known.
 #![allow(unsafe_code, reason = "an instruction that not every CPU of the architecture has")]
 
 pub(super) use cpu::Hardware;
+pub(super) use vectors::Wide;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+pub(super) use vectors::load;
+
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+mod vectors {
+    use core::arch::x86_64::{__m512i, _mm512_loadu_si512};
+
+    use super::super::wide;
+    use super::Hardware;
+
+    cpufeatures::new!(features, "avx512f", "vpclmulqdq", "pclmulqdq", "sse4.2");
+
+    /// Proof that this CPU has AVX-512F and VPCLMULQDQ, and the system keeps their registers.
+    #[derive(Debug, Clone, Copy)]
+    pub(in super::super) struct Wide(Hardware);
+
+    impl Wide {
+        /// The only constructor.
+        pub(in super::super) fn detect() -> Option<Self> {
+            if features::get() { Hardware::detect().map(Self) } else { None }
+        }
+
+        /// See [`wide::update`].
+        pub(in super::super) fn update(self, seed: u32, bytes: &[u8]) -> u32 {
+            // SAFETY: a `self` exists only where the CPU has all features that the function is compiled for (`detect`), and
+            // that is all that it asks.
+            unsafe { wide::update(self.0, seed, bytes) }
+        }
+    }
+
+    /// A vector from memory. Put together from its words, it is four loads and three moves.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(in super::super) fn load(bytes: &[u8; 64]) -> __m512i {
+        // SAFETY: reads the 64 bytes that the reference stands for; no alignment is asked.
+        unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
+mod vectors {
+    /// There is none: no value of this type exists.
+    #[derive(Debug, Clone, Copy)]
+    pub(in super::super) enum Wide {}
+
+    impl Wide {
+        /// Never.
+        pub(in super::super) const fn detect() -> Option<Self> {
+            None
+        }
+
+        pub(in super::super) fn update(self, _: u32, _: &[u8]) -> u32 {
+            match self {}
+        }
+    }
+}
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 mod cpu {

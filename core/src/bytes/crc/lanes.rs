@@ -63,6 +63,18 @@ static JOIN: [u32; (LANES - 1) * LANE_WORDS_MAX + 1] = {
     join
 };
 
+/// x^`exponent` mod P.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+pub(super) const fn power_of_x(exponent: usize) -> u32 {
+    let mut power = 1 << 31; // x^0
+    let mut step = 0;
+    while step < exponent {
+        power = multiply_by_x(power);
+        step += 1;
+    }
+    power
+}
+
 const fn multiply_by_x(power: u32) -> u32 {
     if power & 1 == 0 { power >> 1 } else { power >> 1 ^ POLYNOMIAL }
 }

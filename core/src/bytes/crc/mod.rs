@@ -7,8 +7,10 @@ mod lanes;
 mod portable;
 #[cfg(test)]
 mod tests;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+mod wide;
 
-use hardware::Hardware;
+use hardware::{Hardware, Wide};
 
 /// Up to here one lane is the faster one: consecutive checksums overlap in the CPU, and joining lanes is not free.
 const ONE_LANE_BYTES_MAX: usize = 255;
@@ -19,7 +21,7 @@ const ONE_LANE_BYTES_MAX: usize = 255;
 /// (RFC 3720, section 12.1), ext4 and SCTP. Splitting the input changes nothing:
 /// `crc32c(crc32c(0, a), b)` is `crc32c(0, ab)`.
 ///
-/// The CPU's own instruction is used where it is found at run time (`x86_64`: SSE4.2 with PCLMULQDQ) or promised at
+/// The CPU's own instructions are used where they are found at run time (`x86_64`: SSE4.2 with PCLMULQDQ; for long inputs AVX-512F with VPCLMULQDQ) or promised at
 /// compile time (`aarch64`: the target features `crc` and `aes`).
 ///
 /// ```
@@ -36,18 +38,19 @@ pub fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Crc {
     hardware: Option<Hardware>,
+    wide: Option<Wide>,
 }
 
 impl Crc {
     /// Asks the CPU. Cheap after the first time, but a record of 64 bytes takes 2 ns, so keep the answer.
     pub(crate) fn detect() -> Self {
-        Self { hardware: Hardware::detect() }
+        Self { hardware: Hardware::detect(), wide: Wide::detect() }
     }
 
     /// The way without the CPU's help, on every machine.
     #[cfg(test)]
     pub(crate) const fn portable() -> Self {
-        Self { hardware: None }
+        Self { hardware: None, wide: None }
     }
 
     /// Continues a CRC-32C as [`crc32c`] does, inlined for short inputs.
@@ -64,9 +67,10 @@ impl Crc {
 
     #[inline(never)]
     fn update_outlined(self, seed: u32, bytes: &[u8]) -> u32 {
-        match self.hardware {
-            Some(hardware) => lanes::three(hardware, seed, bytes),
-            None => portable::update(seed, bytes),
+        match (self.wide, self.hardware) {
+            (Some(wide), _) => wide.update(seed, bytes),
+            (None, Some(hardware)) => lanes::three(hardware, seed, bytes),
+            (None, None) => portable::update(seed, bytes),
         }
     }
 }

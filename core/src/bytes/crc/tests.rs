@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use super::lanes::{self, Instructions};
-use super::{Crc, Hardware, ONE_LANE_BYTES_MAX, crc32c};
+use super::{Crc, Hardware, ONE_LANE_BYTES_MAX, Wide, crc32c};
 
 /// The instructions in software, bit by bit, so that the lanes are checked on machines without them, too.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,10 @@ fn ways() -> Vec<(&'static str, Way)> {
     if Hardware::detect().is_some() {
         ways.push(("one lane", |seed, bytes| lanes::one(hardware(), seed, bytes)));
         ways.push(("three lanes", |seed, bytes| lanes::three(hardware(), seed, bytes)));
+    }
+    if Wide::detect().is_some() {
+        let wide = |seed, bytes: &[u8]| Wide::detect().expect("asked before").update(seed, bytes);
+        ways.push(("vectors", wide));
     }
     ways
 }
