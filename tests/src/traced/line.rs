@@ -61,6 +61,10 @@ impl Lines {
         if rest.starts_with("+++") || rest.starts_with("---") {
             return Ok(Line::Other);
         }
+        // A thread that was gone before it was known which call it was about to make: none was made.
+        if rest.starts_with("???(") && rest.ends_with("<detached ...>") {
+            return Ok(Line::Other);
+        }
         if let Some(begun) = rest.strip_suffix("<unfinished ...>") {
             let begun = begun.trim_end();
             let (name, inside) = begun.split_once('(').ok_or_else(|| malformed("no call"))?;
@@ -235,6 +239,7 @@ mod tests {
         }
         assert_eq!(bytes(r#""\x61"..."#), None, "cut short");
         assert_eq!(bytes(r#""a""#), None, "not hexadecimal");
+        assert!(matches!(Lines::default().read(1, "1  ???( <detached ...>"), Ok(Line::Other)));
         assert!(matches!(Lines::default().read(1, "1  +++ exited with 0 +++"), Ok(Line::Other)));
     }
 }

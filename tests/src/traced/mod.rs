@@ -89,7 +89,7 @@ mod subfolder;
 
 pub use error::TraceError;
 pub use folder::{read_folder, write_folder};
-pub use read::TraceReader;
+pub use read::{CHANGED_MEANWHILE, TraceReader};
 pub use replay::{Continued, Recovery, Replayed};
 pub use step::{Action, FileNumber, Step, Trace};
 pub use strace::Tracer;

@@ -65,10 +65,14 @@ const HARMLESS: &[&str] = &[
     "utimes",
 ];
 
+/// Why a trace is refused in which one thread changed what another was syncing: it does not tell on which side of the sync the change
+/// falls. Another run may go another way.
+pub const CHANGED_MEANWHILE: &str = "changed while another thread synced it";
+
 /// Reads what `strace -f -y -xx` wrote about a program.
 ///
 /// Effects of a call are taken to happen when it returns. A sync covers what had returned before it was called; a change that
-/// another thread makes to the same file or folder meanwhile is refused, since the trace does not tell on which side it
+/// another thread makes meanwhile to the same file's bytes, or to the same folder's names, is refused, since the trace does not tell on which side it
 /// falls.
 ///
 /// # Limits
@@ -248,13 +252,20 @@ impl TraceReader {
         action: Action,
     ) -> Result<(), TraceError> {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        if !action.is_sync() {
-            let busy = |target: &String| {
-                self.inside(target).is_some_and(|target| target == path || target == folder)
-            };
-            if self.syncing.values().any(busy) {
-                return Err(unsupported(call, "changed while another thread synced it"));
-            }
+        let busy = |target: &String| {
+            self.inside(target).is_some_and(|target| match &action {
+                Action::Mark(_) => false,
+                // A folder's sync covers names, and nothing of the files.
+                Action::Write { .. } | Action::SetLength { .. } => target == path,
+                Action::Rename { from, .. } => {
+                    target == folder
+                        || target == from.rsplit_once('/').map_or("", |(above, _)| above)
+                }
+                _ => target == folder,
+            })
+        };
+        if !action.is_sync() && self.syncing.values().any(busy) {
+            return Err(unsupported(call, CHANGED_MEANWHILE));
         }
         let ordinal = self.ordinals.get(&(call.thread, call.name.clone())).copied();
         self.trace.steps.push(Step {

@@ -11,6 +11,7 @@ use durability_testkit::simulated::{Ended, Journal, SimulatedDisk};
 use durability_testkit::traced::{Recovery, Subfolder, Tracer};
 
 use super::outside::{Failed, InJournal, Marks, Operation, Seen, Told, from_text};
+use super::shared;
 use super::store::{AFTERWARDS, live};
 use super::workloads::{Workload, find};
 
@@ -36,6 +37,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failed> {
     let workload = find(name).ok_or("no such workload")?;
     let life: u32 = life.parse()?;
     let mut marks = Marks::new(Path::new(marks), life)?;
+    if life == 0 && workload.kind.is_shared() {
+        return shared::live(&workload, &FsDirectory::new(Path::new(folder).join(STORE))?, marks);
+    }
     on_real_files(&workload, life, Path::new(folder), &mut marks)
 }
 

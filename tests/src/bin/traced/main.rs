@@ -25,6 +25,7 @@ mod report;
 mod run;
 mod scattered;
 mod scratch;
+mod shared;
 mod store;
 mod tracing;
 mod wal;

@@ -16,6 +16,9 @@ const CONTROL: &str =
     "covers a frame that says where the log was closed or synced, and holds no entry";
 const UNPROMISED: &str = "covers a file that goes again before anything else is acknowledged";
 
+const READY: &str =
+    "covers the file of a segment to come, and what begins in it is synced as a whole";
+const READY_NAME: &str = "covers the name of a segment to come, and is called again before anybody is told of what begins in it";
 const LENGTH: &str = "covers a length alone: room that was given back, and may come back";
 const REPEATED: &str = "is called again for the same before anybody is told anything";
 
@@ -25,13 +28,15 @@ const STAGED: &str = "data/store/incoming/next/NEXT.DOC";
 /// The bytes of a frame without an entry.
 const CONTROL_BYTES: usize = 20;
 
+/// How a file begins that was made ready for a segment to come: FORMAT.md, "Headers".
+const READY_MAGIC: &[u8] = b"\x89DNXT\r\n\x1a";
+
 /// Why the sync at this place of the steps is not needed there for what was done from the step `from` on, if it is not.
 pub(crate) fn reason(steps: &[Step], at: usize, from: usize) -> Option<&'static str> {
     let sync = steps.get(at)?;
     let before = &steps[..at];
-    let told = |step: &&Step| !matches!(step.action, Action::Mark(_));
     let again = |step: &Step| step.action == sync.action && step.path == sync.path;
-    if steps[at + 1..].iter().take_while(told).any(again) {
+    if steps[at + 1..].iter().take_while(|step| !tells(step)).any(again) {
         return Some(REPEATED);
     }
     if matches!(sync.action, Action::SyncFolder { .. }) {
@@ -39,8 +44,15 @@ pub(crate) fn reason(steps: &[Step], at: usize, from: usize) -> Option<&'static 
         if names.is_empty() {
             return Some(NAMES);
         }
-        let files = names.iter().all(|name| goes_unpromised(steps, at, name));
-        return files.then_some(UNPROMISED);
+        if names.iter().all(|name| goes_unpromised(steps, at, name)) {
+            return Some(UNPROMISED);
+        }
+        let to_come = names.iter().all(|name| {
+            goes_unpromised(steps, at, name)
+                || (is_to_come(before, name) || is_used_again(before, name))
+                    && begins_covered(steps, at, name)
+        });
+        return to_come.then_some(READY_NAME);
     }
     let written = covered_bytes(before, &sync.path, from);
     if written.is_empty() {
@@ -49,10 +61,75 @@ pub(crate) fn reason(steps: &[Step], at: usize, from: usize) -> Option<&'static 
     if written.iter().all(|data| data.iter().all(|byte| *byte == 0)) {
         return Some(ZEROS);
     }
+    if is_to_come(before, &sync.path) && begins_covered(steps, at, &sync.path) {
+        return Some(READY);
+    }
     if written.iter().map(|data| data.len()).sum::<usize>() <= CONTROL_BYTES {
         return Some(CONTROL);
     }
     goes_unpromised(steps, at, &sync.path).then_some(UNPROMISED)
+}
+
+/// Whether a step tells the outside world of something that must be so from then on.
+fn tells(step: &Step) -> bool {
+    match &step.action {
+        Action::Mark(text) => !matches!(from_text(text), Ok(Event::Issued(_))),
+        _ => false,
+    }
+}
+
+/// Whether a file was made anew, and nothing was written to it but what says that it is ready, and zeros.
+fn is_to_come(before: &[Step], path: &str) -> bool {
+    let made = before.iter().rposition(|step| match &step.action {
+        Action::Create { path: made, .. } => made == path,
+        // Of an older file, older bytes may come back.
+        Action::Rename { to, .. } => to == path,
+        _ => false,
+    });
+    let Some(made) = made.filter(|at| matches!(before[*at].action, Action::Create { .. })) else {
+        return false;
+    };
+    before[made..].iter().filter(|step| step.path == path).all(|step| !begins(step))
+}
+
+/// Whether a file got this name after it was made ready out of one that had held something: its name has nothing more to tell than a new file's.
+fn is_used_again(before: &[Step], path: &str) -> bool {
+    let renamed = |step: &Step| match &step.action {
+        Action::Rename { from, to } if to == path => Some(from.clone()),
+        _ => None,
+    };
+    let Some((at, from)) =
+        before.iter().enumerate().rev().find_map(|(at, step)| Some((at, renamed(step)?)))
+    else {
+        return false;
+    };
+    let old = before[..at].iter().filter(|step| step.path == from);
+    let ready = old.rev().take_while(|step| !begins(step)).any(|step| match &step.action {
+        Action::Write { data, at: 0, .. } => data.starts_with(READY_MAGIC),
+        _ => false,
+    });
+    ready && !before[at..].iter().any(|step| step.path == path && begins(step))
+}
+
+/// Whether something of a log is written.
+fn begins(step: &Step) -> bool {
+    match &step.action {
+        Action::Write { data, .. } => {
+            !data.starts_with(READY_MAGIC) && data.iter().any(|byte| *byte != 0)
+        }
+        _ => false,
+    }
+}
+
+/// Whether the sync at this place is called again before anybody is told anything once something begins in this file, if it does.
+fn begins_covered(steps: &[Step], at: usize, path: &str) -> bool {
+    let behind = &steps[at + 1..];
+    let Some(begun) = behind.iter().position(|step| step.path == path && begins(step)) else {
+        return true;
+    };
+    let again = |step: &Step| step.action == steps[at].action && step.path == steps[at].path;
+    behind[..begun].iter().any(again)
+        || behind[begun..].iter().take_while(|step| !tells(step)).any(again)
 }
 
 /// The last step before a sync that the sync makes durable; none if all that it covers was there before the first step.

@@ -23,6 +23,12 @@ pub(crate) enum Do {
     Reopen,
     /// Dropped, as by the end of a process, and opened again.
     Restart,
+    /// Appended, and waited for by the thread that appends. This and what follows: logs that threads share.
+    Durable,
+    /// Made durable as a whole.
+    SyncAll,
+    /// Made durable as a whole by the log's own thread, without being asked.
+    Early,
 }
 
 /// How tags are kept.
@@ -33,6 +39,12 @@ pub(crate) enum Kind {
     WalInRoom,
     /// With a mark after every sync.
     WalMarked,
+    /// Shared by threads in its first life, with segments that are created ahead.
+    Shared,
+    /// The same, with segments that are filled ahead, out of the files of pruned ones.
+    SharedRecycling,
+    /// The same, and no thread waits for another.
+    SharedInRace,
     Log,
     /// A log, and checkpoints in the place of its beginning.
     Publish,
@@ -40,6 +52,13 @@ pub(crate) enum Kind {
     Document,
     /// One file for each tag, in nested folders.
     Scattered,
+}
+
+impl Kind {
+    /// Whether threads share the store in its first life.
+    pub(crate) const fn is_shared(self) -> bool {
+        matches!(self, Self::Shared | Self::SharedRecycling | Self::SharedInRace)
+    }
 }
 
 pub(crate) trait Store<'d, D: Directory>: Sized {
@@ -63,9 +82,12 @@ pub(crate) fn live<D: Directory>(
     outside: &mut dyn Outside,
 ) -> Result<(), Failed> {
     match kind {
-        Kind::Wal | Kind::WalInRoom | Kind::WalMarked => {
-            live_as::<D, wal::Wal<'_, D>>(kind, steps, dir, outside)
-        }
+        Kind::Wal
+        | Kind::WalInRoom
+        | Kind::WalMarked
+        | Kind::Shared
+        | Kind::SharedRecycling
+        | Kind::SharedInRace => live_as::<D, wal::Wal<'_, D>>(kind, steps, dir, outside),
         Kind::Log => live_as::<D, log::Log<'_, D>>(kind, steps, dir, outside),
         Kind::Publish => live_as::<D, publish::Published<'_, D>>(kind, steps, dir, outside),
         Kind::Document => live_as::<D, document::Document<'_, D>>(kind, steps, dir, outside),

@@ -12,13 +12,22 @@ pub(crate) struct Wal<'d, D: Directory> {
     writer: RawWalWriter<&'d D>,
 }
 
-fn options(kind: Kind) -> WalOptions {
+pub(super) fn options(kind: Kind) -> WalOptions {
+    let small = WalOptions::new().buffer_bytes(512).read_bytes(512);
+    let recycling = matches!(kind, Kind::SharedRecycling | Kind::SharedInRace);
+    if kind.is_shared() {
+        // Four times the header, so that a segment's successor is made ready as soon as it has begun.
+        return small.segment_bytes(256).preallocate(recycling).recycle(recycling);
+    }
     // Three small entries and the header fill a segment.
-    let small = WalOptions::new().segment_bytes(192).buffer_bytes(512).read_bytes(512);
+    let small = small.segment_bytes(192);
     small.preallocate(kind == Kind::WalInRoom).mark_after_sync(kind == Kind::WalMarked)
 }
 
-fn read<D: Directory>(mut reader: RawWalReader<D>, mode: ReadMode) -> Result<Seen, Failed> {
+pub(super) fn read<D: Directory>(
+    mut reader: RawWalReader<D>,
+    mode: ReadMode,
+) -> Result<Seen, Failed> {
     let mut seen = Seen { first: reader.first_entry_id().get(), records: Vec::new() };
     let mut entries = reader.entries(mode)?;
     while let Some(entry) = entries.next()? {
@@ -87,6 +96,7 @@ impl<'d, D: Directory> Store<'d, D> for Wal<'d, D> {
                 }
             }
             Do::Reopen | Do::Restart => {}
+            other => return Err(format!("a log of one thread cannot {other:?}").into()),
         }
         Ok(())
     }

@@ -9,7 +9,10 @@ pub(crate) struct Workload {
     pub(crate) steps: &'static [Do],
 }
 
-use Do::{Append, Batch, Empty, Flush, Large, Prefix, Reopen, Restart, Suffix, Sync};
+use Do::{
+    Append, Batch, Durable, Early, Empty, Flush, Large, Prefix, Reopen, Restart, Suffix, Sync,
+    SyncAll,
+};
 
 pub(crate) const ALL: &[Workload] = &[
     Workload {
@@ -43,6 +46,31 @@ pub(crate) const ALL: &[Workload] = &[
         steps: &[
             Append, Sync, Batch, Sync, Append, Sync, Batch, Flush, Restart, Append, Sync, Suffix,
             Append, Sync, Reopen, Append, Sync,
+        ],
+    },
+    Workload {
+        name: "shared wal",
+        kind: Kind::Shared,
+        steps: &[
+            Append, Append, Sync, Batch, Sync, Append, Append, Flush, Durable, Batch, Append, Sync,
+            Large, Append, Flush, Early, Prefix, Batch, Append, SyncAll, Batch, Reopen, Append,
+            Batch, Append, Sync,
+        ],
+    },
+    Workload {
+        name: "shared wal, recycling",
+        kind: Kind::SharedRecycling,
+        steps: &[
+            Batch, Append, Sync, Batch, Append, Sync, Prefix, Batch, Append, Sync, Batch, Sync,
+            Append, Prefix, Append, Batch, Flush, Early, Batch, Durable, Reopen, Append, Sync,
+        ],
+    },
+    Workload {
+        name: "shared wal, in a race",
+        kind: Kind::SharedInRace,
+        steps: &[
+            Append, Append, Batch, Append, Append, Flush, Append, Batch, Append, Sync, Prefix,
+            Append, Append, Batch, Append, Append, Append, Batch, Sync, Append,
         ],
     },
     Workload {

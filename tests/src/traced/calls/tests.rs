@@ -230,3 +230,23 @@ fn what_was_there_before_is_known() {
     trace.and_then(|trace| trace.replay(&disk, |_| ())).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(raw.contents(file), b"oldnew");
 }
+
+#[test]
+fn a_file_of_a_folder_may_be_written_while_the_folder_is_synced() {
+    let hex = to_hex("/f");
+    let around = |inside: &str| {
+        let all = [
+            text(r#"openat(5</f>, "a", O_RDWR|O_CREAT, 0666) = 3</f/a>"#),
+            format!("7 fsync(5<{hex}> <unfinished ...>\n"),
+            text(inside),
+            "7 <... fsync resumed>) = 0\n".to_owned(),
+        ];
+        TraceReader::new(Path::new("/f"), Path::new("/m")).read(&all.concat())
+    };
+    for inside in [r#"8 pwrite64(3</f/a>, "x", 1, 0) = 1"#, r#"8 write(9</m>, "done;", 5) = 5"#] {
+        assert_eq!(around(inside).map(|trace| trace.steps().len()).ok(), Some(3), "{inside}");
+    }
+    for inside in [r#"8 unlink("/f/a") = 0"#, r#"8 rename("/f/a", "/f/b") = 0"#] {
+        assert!(matches!(around(inside), Err(TraceError::Unsupported { line: 3, .. })), "{inside}");
+    }
+}
