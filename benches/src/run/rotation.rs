@@ -11,7 +11,7 @@ use super::tables::micros;
 use crate::{Failure, Library, Log, Plan, Records, Scratch, Stream, Streamed, Tally};
 
 const RECORD_BYTES: usize = 1 << 10;
-const SEGMENT_BYTES: u64 = 8 << 20;
+const SEGMENT_BYTES: u64 = 64 << 20;
 /// Sides take turns of so many rotations.
 const TURN: u32 = 10;
 /// The pace is kept in steps of so many records.

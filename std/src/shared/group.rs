@@ -266,8 +266,9 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
                 self.company.notify_one();
             }
             let durable = waiter.wait(id, other);
+            let released_early = planted!(NextReleased);
             if let Some(durable) = durable
-                && !planted!(NextReleased)
+                && !released_early
             {
                 return Ok(durable);
             }
@@ -276,9 +277,7 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
                 // Released on the way here: those who were to be woken by the first who hears of it may count on this one.
                 gate.spread(other);
             }
-            if planted!(NextReleased)
-                && let Some(durable) = state.durable
-            {
+            if released_early && let Some(durable) = state.durable {
                 let next = state.next_group();
                 state.open(next);
                 self.gate(next).open(Some(durable));

@@ -78,9 +78,7 @@ impl Root {
         if missing.is_empty() {
             return Ok(Self { folder, named: AtomicBool::new(false) });
         }
-        if !planted!(FsFoundRootUnsynced) {
-            sync_name_of(&folder)?;
-        }
+        sync_found_name_of(&folder)?;
         for path in missing.into_iter().rev() {
             match rustix::fs::mkdir(path, FOLDER_MODE) {
                 // Somebody else was faster; the sync below covers their creation as well.
@@ -101,8 +99,8 @@ impl Root {
     /// [`open`](Self::open): each folder's name is made durable before a folder is created in it.
     pub(super) fn sync_name(&self) -> io::Result<()> {
         // Two threads may both do it, which does no harm.
-        if !self.named.load(Ordering::Acquire) && !planted!(FsFoundRootUnsynced) {
-            sync_name_of(&self.folder)?;
+        if !self.named.load(Ordering::Acquire) {
+            sync_found_name_of(&self.folder)?;
             self.named.store(true, Ordering::Release);
         }
         Ok(())
@@ -284,6 +282,14 @@ fn components(folder: Folder<'_>) -> impl Iterator<Item = &str> {
 fn open_trusted(path: &Path) -> io::Result<File> {
     let flags = FOLDER.difference(OFlags::NOFOLLOW);
     Ok(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?.into())
+}
+
+/// The name of a folder that somebody else has created.
+fn sync_found_name_of(folder: &File) -> io::Result<()> {
+    if planted!(FsFoundRootUnsynced) {
+        return Ok(());
+    }
+    sync_name_of(folder)
 }
 
 /// Makes the name of a folder durable that somebody created, as far as we may.
