@@ -112,6 +112,13 @@ pub enum Error<E: StoreError> {
         /// The file that it goes to.
         file: NameBuf,
     },
+    /// A commit was handed to a writer that has not begun it; see [`StagedWriter`](crate::walog::StagedWriter). Nothing was done, and the writer that has begun it waits
+    /// for it in vain.
+    #[error("a commit to {file} was handed to a writer that has not begun it")]
+    OtherWriter {
+        /// The file that it goes to.
+        file: NameBuf,
+    },
     /// The log was closed, or whoever worked on it panicked. Nothing was done.
     #[error("the log is closed")]
     Closed,

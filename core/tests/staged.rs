@@ -456,6 +456,37 @@ fn a_writer_can_be_dropped_while_its_commit_is_elsewhere() {
 }
 
 #[test]
+fn as_long_as_a_commit_lives_nobody_else_opens_its_log() {
+    let dir = MemoryDirectory::new();
+    let mut wal = open(&dir);
+    stage(&mut wal, b"one");
+    let mut commit = begin(&mut wal, true);
+    drop(wal);
+    let again = || RawWalWriter::open(dir.clone(), WalOptions::new());
+    assert!(matches!(again(), Err(Error::Held { .. })), "two would write to one file");
+    commit.run(&dir).unwrap();
+    assert!(matches!(again(), Err(Error::Held { .. })));
+    drop(commit);
+    assert_eq!(again().unwrap().last_entry_id(), EntryId::new(1));
+}
+
+#[test]
+fn a_commit_is_taken_back_by_the_writer_that_began_it_and_by_no_other() {
+    let (dir, other_dir) = (MemoryDirectory::new(), MemoryDirectory::new());
+    let (mut wal, mut other) = (open(&dir), open(&other_dir));
+    stage(&mut wal, b"one");
+    stage(&mut other, b"another");
+    let (mut commit, mut others) = (begin(&mut wal, true), begin(&mut other, true));
+    commit.run(&dir).unwrap();
+    others.run(&other_dir).unwrap();
+    assert!(matches!(wal.end(others), Err(Error::OtherWriter { .. })));
+    assert!(wal.is_running(), "its own is still out");
+    assert_eq!(wal.writer().durable_through(), None);
+    assert_eq!(wal.end(commit).unwrap().through(), EntryId::new(1));
+    assert!(matches!(other.begin(true), Err(Error::Busy { .. })));
+}
+
+#[test]
 fn flushed_is_what_was_handed_over_also_after_a_truncation() {
     let dir = MemoryDirectory::new();
     let mut wal = open(&dir);

@@ -11,10 +11,12 @@ use crate::file::sink::write_all;
 use crate::storage::{AppendFile as _, Directory, NameBuf};
 
 use super::segments::NewFile;
+use super::upcoming::Lock;
 
 /// Staged records on their way into the log; see [`StagedWriter`](super::StagedWriter).
 ///
-/// It owns all that [`run`](Self::run) needs, so it can run on any thread, beside the writer.
+/// It owns all that [`run`](Self::run) needs, so it can run on any thread, beside the writer. As long as it lives, nobody else can open the log: not even once
+/// its writer is gone.
 #[must_use = "the writer waits until it is handed back"]
 pub struct Commit<D: Directory> {
     pub(super) file: D::Appender,
@@ -34,6 +36,8 @@ pub struct Commit<D: Directory> {
     /// Where the bytes end in the file.
     pub(super) end: u64,
     pub(super) state: State,
+    /// Nobody else opens the log while it may still be written to. It tells whose commit this is, too.
+    pub(super) lock: Lock<D::Lock>,
 }
 
 /// A mark's frame, at its longest.

@@ -18,6 +18,7 @@ use super::ids::EntryIds;
 use super::prepare::{Preparation, Prepared};
 use super::raw_writer::RawWalWriter;
 use super::segments::NewFile;
+use super::upcoming::Lock;
 
 /// What became of a record that was to be staged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -297,7 +298,11 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     ///
     /// # Errors
     /// [`Error::Poisoned`] if it failed, or was not run: so is the writer, from here on. After a rotation, what the directory reports.
+    /// [`Error::OtherWriter`] for a commit that another writer has begun, without effect on this one.
     pub fn end(&mut self, commit: Commit<D>) -> Result<Durable, Error<D::Error>> {
+        if !Lock::ptr_eq(&commit.lock, self.writer.upcoming.lock()) {
+            return Err(Error::OtherWriter { file: commit.name });
+        }
         let Commit { file, name, bytes, sync, next, through, end, state, .. } = commit;
         (self.running, self.sealing) = (false, false);
         self.keep(bytes);
@@ -389,6 +394,7 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
             through,
             end,
             state,
+            lock: Lock::clone(writer.upcoming.lock()),
         })
     }
 

@@ -13,15 +13,21 @@ use super::raw_writer::RawWalWriter;
 /// Numbers that are left out before the one that is prepared, for segments that are begun while the preparation still runs: then it is not in vain.
 const NUMBERS_BETWEEN: u32 = 1;
 
-/// The log's lock, held by the writer and by what it has given away: while one of them lives, nobody else can open the log, and so nobody else can come to
-/// use the numbers that they use.
-///
-/// Nobody locks the mutex. It makes a lock that may only be sent to other threads one that may be shared by them.
+/// What is shared among threads, where there are any.
 #[cfg(target_has_atomic = "ptr")]
-pub(super) type Held<L> = alloc::sync::Arc<spin::Mutex<L>>;
+type Shared<T> = alloc::sync::Arc<T>;
 /// The same, where there are no threads.
 #[cfg(not(target_has_atomic = "ptr"))]
-pub(super) type Held<L> = alloc::rc::Rc<spin::Mutex<L>>;
+type Shared<T> = alloc::rc::Rc<T>;
+
+/// The log's lock, held by the writer and by the commits that it has given away: while one of them lives, nobody else can open the log, and so nobody else writes
+/// beside it.
+///
+/// Nobody locks the mutex. It makes a lock that may only be sent to other threads one that may be shared by them.
+pub(super) type Lock<L> = Shared<spin::Mutex<L>>;
+
+/// The lock, held by preparations and by what came of them, which are counted apart from commits: nobody else comes to use the numbers that they use.
+pub(super) type Held<L> = Shared<Lock<L>>;
 
 /// What a writer knows of the segments to come.
 pub(super) struct Upcoming<D: Directory> {
@@ -40,13 +46,18 @@ pub(super) struct Upcoming<D: Directory> {
 
 impl<D: Directory> Upcoming<D> {
     pub(super) fn new(lock: D::Lock) -> Self {
-        let held = Held::new(spin::Mutex::new(lock));
+        let held = Held::new(Lock::new(spin::Mutex::new(lock)));
         Self { ready: None, claimed: None, spare: None, recycled: None, asked: false, held }
     }
 
     /// Whether a preparation, or what came of one, is with somebody else.
     fn is_given_away(&self) -> bool {
         Held::strong_count(&self.held) > 1
+    }
+
+    /// The log's lock, for a commit.
+    pub(super) fn lock(&self) -> &Lock<D::Lock> {
+        &self.held
     }
 
     /// Whether segments are prepared by somebody.

@@ -56,6 +56,9 @@ pub struct RawSharedWal<D: SharedDirectory = FsDirectory, H: Hooks + Send + 'sta
 impl<D: SharedDirectory> RawSharedWal<D> {
     /// Opens a log, whatever state it is in: new, closed, or left by a crash.
     ///
+    /// The segment in which it begins has no room prepared: where a file that grows is slow, and the first commits matter, open a [`RawWalWriter`], let it
+    /// [prepare](RawWalWriter::prepare_now) and [begin](RawWalWriter::begin_prepared) a segment, and [share](Self::from_writer) that.
+    ///
     /// # Errors
     /// As [`RawWalWriter::open`]; [`Error::Thread`] if the background thread cannot be begun.
     pub fn open(
@@ -130,6 +133,8 @@ impl<D: SharedDirectory, H: Hooks + Send + 'static> RawSharedWal<D, H> {
     }
 
     /// Appends records that are all visible after a crash or none; the ticket is for the last of them. `None` for no records.
+    ///
+    /// `as_ref` is called with the log's lock held, more than once for each record: it must be short, always give the same, and not use the log.
     ///
     /// # Errors
     /// As [`append`](Self::append); [`Error::Limit`] for a batch that is too large, without effect.
