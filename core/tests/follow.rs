@@ -529,3 +529,55 @@ fn what_a_crash_replaced_far_back_is_told_before_anything_durable_is_shown() {
     let (from, through) = taken_back(drain(&mut follower));
     assert!(from <= 6 && through == 35, "{from} {through}");
 }
+
+/// A preallocated segment has it in front of the writer; a reader has read it as it was.
+#[test]
+fn what_is_flushed_into_room_is_shown_at_the_next_look() {
+    let dir = MemoryDirectory::new();
+    let mut wal = open(&dir, wide());
+    append(&mut wal, 1);
+    wal.flush().unwrap();
+    let name = Name::new("wal/00000001.WAL").unwrap();
+    let mut room = dir.reopen(name, wal.tail_bytes()).unwrap().unwrap();
+    room.write_all(&[0; 4096]).unwrap();
+    let mut follower = follow_in(&dir, wide().read_bytes(8192), 1, Reach::Written);
+    for number in 1..=20 {
+        assert_eq!(follower.next().unwrap().map(|entry| entry.id), Some(id(number)));
+        assert!(follower.next().unwrap().is_none());
+        append(&mut wal, 1);
+        wal.flush().unwrap();
+    }
+}
+
+#[test]
+fn what_was_durable_and_reads_as_room_is_damage() {
+    for (reach, fill) in [(Reach::Written, 0), (Reach::Durable, 0), (Reach::Written, 0xFF)] {
+        let dir = MemoryDirectory::new();
+        let mut wal = open(&dir, wide());
+        append(&mut wal, 3);
+        let _durable = wal.flush_and_sync().unwrap();
+        append(&mut wal, 1);
+        let begin = usize::try_from(wal.tail_bytes()).unwrap();
+        append(&mut wal, 1);
+        let end = usize::try_from(wal.tail_bytes()).unwrap();
+        let _durable = wal.flush_and_sync().unwrap();
+        append(&mut wal, 1);
+        wal.flush().unwrap();
+        let name = Name::new("wal/00000001.WAL").unwrap();
+        let mut bytes = dir.contents(name).unwrap();
+        bytes[begin..end].fill(fill);
+        dir.put(name, bytes);
+        let mut follower = follow_in(&dir, wide(), 1, reach);
+        let mut shown = 0;
+        let error = (0..200).find_map(|_| match follower.next() {
+            Ok(entry) => {
+                shown += u32::from(entry.is_some());
+                None
+            }
+            Err(error) => Some(error),
+        });
+        assert!(matches!(error, Some(Error::Corrupt(_))), "{reach:?} {fill}: {error:?}");
+        // Who waits for proof sees that of the first three; the entry behind them is proved beyond the damage.
+        assert_eq!(shown, if reach == Reach::Written { 4 } else { 3 });
+    }
+}

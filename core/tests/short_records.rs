@@ -4,7 +4,7 @@
 use durability_core::publish::{CheckpointPublisher, PublishOptions};
 use durability_core::recordlog::{RecordLogOptions, RecordLogReader, RecordLogWriter};
 use durability_core::storage::{MemoryDirectory, Name};
-use durability_core::walog::{WalOptions, WalWriter};
+use durability_core::walog::{RawWalReader, WalOptions, WalWriter};
 use durability_core::{EntryId, ReadMode};
 
 #[test]
@@ -55,5 +55,10 @@ fn a_log_of_one_byte_records_takes_marks_truncations_and_checkpoints() {
         let last = wal.last_entry_id().map(EntryId::get);
         assert_eq!(last, Some(sum));
         wal.close().unwrap();
+        // An open log is scanned when it is opened, a closed one is not: who reads it meets what is between the entries.
+        let mut reader = RawWalReader::open(&dir, options()).unwrap();
+        let mut entries = reader.entries(ReadMode::Strict).unwrap();
+        while entries.next().unwrap().is_some() {}
+        assert_eq!(entries.report().last_id.map(EntryId::get), Some(sum));
     }
 }

@@ -420,6 +420,19 @@ fn a_replayed_record_allocates_nothing() {
 }
 
 #[test]
+fn entries_that_are_given_up_early_leave_their_memory_to_the_next() {
+    let (dir, _) = log_of_segments(3);
+    let mut reader = RawWalReader::open(dir, segments()).unwrap();
+    let mut look = || {
+        let mut entries = reader.entries(ReadMode::Strict).unwrap();
+        entries.next().unwrap().unwrap();
+    };
+    let block = spent(&mut look).bytes_peak;
+    let again = spent(look).bytes_peak;
+    assert!(block > 100_000 && again < 1000, "{block}, then {again}");
+}
+
+#[test]
 fn a_typed_replay_of_plain_numbers_allocates_nothing_for_each() {
     let replay = |entries: u64| {
         let dir = MemoryDirectory::new();

@@ -355,6 +355,40 @@ fn opening_after_a_kill_reads_nothing_of_a_segment_that_was_only_made_ready() {
     assert_eq!(segments_of(&killed), [segment(1)]);
 }
 
+#[test]
+fn a_read_that_is_interrupted_is_made_again_also_in_front_of_a_segment_that_is_ready() {
+    let (memory, _, mut wal) = counted(small());
+    wal.append(&payload(1)).unwrap();
+    let _durable = wal.flush_and_sync().unwrap();
+    assert!(wal.prepare_now().unwrap());
+    let killed = common::image(&memory);
+    for nth in 1.. {
+        let dir = FaultyDirectory::new(common::disk(&killed));
+        let counters = dir.counters();
+        counters.fail_nth(Operation::Read, nth, Fault::Interrupted);
+        let mut reader = RawWalReader::open(dir, small()).unwrap();
+        let mut entries = reader.entries(ReadMode::Strict).unwrap();
+        assert_eq!(entries.next().unwrap().unwrap().payload, payload(1));
+        assert!(entries.next().unwrap().is_none());
+        if counters.fired() == 0 {
+            assert!(nth > 4, "{nth}");
+            break;
+        }
+    }
+}
+
+#[test]
+fn who_closes_a_log_gives_its_room_back() {
+    for count in [1, 10] {
+        let (_, counters, mut wal) = counted(options());
+        for id in 1..=count {
+            wal.append(&payload(id)).unwrap();
+        }
+        let close = cost(&counters, || wal.close().unwrap());
+        assert_eq!(close.of(Operation::Trim), 1, "{close:?}");
+    }
+}
+
 /// A log whose first segment was pruned and kept, to be used again.
 fn pruned() -> (MemoryDirectory, Counters, RawWalWriter<Counted>) {
     let (memory, counters, mut wal) = counted(small().recycle(true));

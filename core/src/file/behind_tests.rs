@@ -1,14 +1,17 @@
 //! Laws of the search behind a bad frame of a file that is continued in place: what counts there as proof, and what is passed over.
 
+use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use super::behind::InPlace;
 use super::frames::{Bad, BadKind, Frames};
+use super::look_ahead_tests::Rotting;
 use super::window::Window;
 use crate::bytes::crc::Crc;
 use crate::bytes::frame::{Codec, Flags, HEADER_BYTES};
-use crate::storage::{Directory as _, MemoryDirectory, Name, NameBuf};
+use crate::storage::{Name, NameBuf};
 
 const SYNCED: Flags = Flags { synced: true, control: false, more: false };
 const PLAIN: Flags = Flags { synced: false, control: false, more: false };
@@ -45,14 +48,24 @@ fn file(bytes: usize, parts: &[(usize, Vec<u8>)]) -> Vec<u8> {
 
 /// What lies behind the bad frame at 0, whose payload would reach up to `claim`.
 fn behind(bytes: Vec<u8>, claim: usize) -> InPlace {
-    let dir = MemoryDirectory::new();
-    let name = Name::new("LOG").unwrap();
-    dir.put(name, bytes);
-    let reader = dir.open(name).unwrap().unwrap();
-    let window = Window::new(reader, NameBuf::from(name), Vec::new(), 256).unwrap();
+    behind_within(4096, bytes, claim).0
+}
+
+/// The same in a log of records up to that length, and how many bytes were read to tell.
+fn behind_within(record_bytes_max: u32, bytes: Vec<u8>, claim: usize) -> (InPlace, usize) {
+    let read_bytes = Rc::new(Cell::new(0));
+    let reader = Rotting::of(bytes, Rc::clone(&read_bytes));
+    let name = NameBuf::from(Name::new("LOG").unwrap());
+    let window = Window::new(reader, name, Vec::new(), 256).unwrap();
     let kind = BadKind::Payload { expected: 0, found: 1 };
     let bad = Bad { offset: 0, kind, search_from: claim as u64 };
-    Frames::new(window, codec(), 0, 4096).behind(bad).unwrap()
+    let found = Frames::new(window, codec(), 0, record_bytes_max).behind(bad).unwrap();
+    (found, read_bytes.get())
+}
+
+/// The log ends, and goes on there; zeros complete nothing.
+fn harmless_end(written_end: u64, next_frame: u64) -> InPlace {
+    InPlace::End { written_end, next_frame, fill: 0, zeros_revive: false }
 }
 
 fn is_damaged(bytes: Vec<u8>, claim: usize) -> bool {
@@ -157,4 +170,69 @@ fn the_filling_completes_no_header_that_is_cut_off() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// Whole as it is, it lacks nothing; and what cannot follow, or is no header, claims nothing.
+#[test]
+fn only_a_frame_that_the_file_cuts_off_is_completed_or_claims_room() {
+    let whole = &frame(100, PLAIN, 1, &[9; 30])[..HEADER_BYTES + 30];
+    let whole = file(100 + whole.len(), &[(100, whole.to_vec())]);
+    assert_eq!(behind(whole, 4), harmless_end(146, 148));
+    for (position, next_frame) in [(1, 148), (5000, 116)] {
+        let head = frame(100, PLAIN, position, &[9; 30])[..HEADER_BYTES].to_vec();
+        assert_eq!(behind(file(116, &[(100, head)]), 4), harmless_end(116, next_frame));
+    }
+}
+
+/// Out of budget, a frame would be taken for one that zeros complete.
+#[test]
+fn the_budget_is_enough_for_the_longest_record_however_little_of_it_is_there() {
+    let long = frame(0, PLAIN, 1, &[9; 100_000]);
+    for there in [HEADER_BYTES, 4 << 10, 50_000, 99_999] {
+        let (found, _) = behind_within(100_000, long[..there].to_vec(), 4);
+        let InPlace::End { fill, zeros_revive, .. } = found else { panic!("{found:?}") };
+        assert_eq!((fill, zeros_revive), (0, false), "{there} bytes");
+    }
+}
+
+#[test]
+fn a_payload_that_is_cut_off_is_read_once_for_all_fillings() {
+    let there = HEADER_BYTES + 20_000;
+    let cut = frame(0, PLAIN, 1, &[9; 20_010])[..there].to_vec();
+    let (found, read_bytes) = behind_within(20_010, cut, 4);
+    let InPlace::End { zeros_revive, .. } = found else { panic!("{found:?}") };
+    assert!(!zeros_revive);
+    // To judge it, to search it, and to see where the written bytes end.
+    assert!(read_bytes < 4 * there, "{read_bytes} bytes");
+}
+
+/// Headers one behind the other, each of a payload that the file cuts off: it was made for the search to read it all for each of them.
+#[test]
+fn a_hostile_file_is_read_a_few_times_and_the_worst_is_taken_for_true() {
+    let bytes = 16 << 10;
+    let heads = (0..bytes / HEADER_BYTES).map(|index| index * HEADER_BYTES).map(|at| {
+        let payload_bytes = u32::try_from(bytes - at + 100).unwrap();
+        (at, codec().encode(at as u64, PLAIN, 1, payload_bytes, |_, seed| seed).0.to_vec())
+    });
+    let hostile = file(bytes, &heads.collect::<Vec<_>>());
+    let (found, read_bytes) = behind_within(4096, hostile, HEADER_BYTES);
+    assert!(read_bytes < 10 * bytes, "{read_bytes} bytes were read of {bytes}");
+    let InPlace::End { fill, zeros_revive, .. } = found else { panic!("{found:?}") };
+    assert!(zeros_revive && fill != 0);
+}
+
+/// Nothing is passed over on the word of a header; but whole payloads are passed over for good, and may be judged without end.
+#[test]
+fn only_payloads_that_are_judged_in_vain_are_booked() {
+    let bytes = file(
+        1000,
+        &[
+            (64, torn(64, PLAIN, 1, &[9; 400])),
+            (100, frame(100, PLAIN, 1, &[9; 300])),
+            (420, torn(420, PLAIN, 1, &[9; 500])),
+            // An imitation within that one.
+            (440, torn(440, SYNCED, 1, &[9; 350])),
+        ],
+    );
+    assert!(!is_damaged(bytes, 1000));
 }

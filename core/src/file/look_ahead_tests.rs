@@ -22,10 +22,17 @@ fn codec() -> Codec {
 }
 
 /// A file whose first frames rot when they are told to, and that counts what is read.
-struct Rotting {
+pub(super) struct Rotting {
     bytes: Vec<u8>,
     rotten_frames: Rc<Cell<usize>>,
     read_bytes: Rc<Cell<usize>>,
+}
+
+impl Rotting {
+    /// A file that does not rot.
+    pub(super) fn of(bytes: Vec<u8>, read_bytes: Rc<Cell<usize>>) -> Self {
+        Self { bytes, rotten_frames: Rc::default(), read_bytes }
+    }
 }
 
 impl ErrorType for Rotting {
@@ -51,8 +58,9 @@ impl ReadFile for Rotting {
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, MemoryError> {
         let at = usize::try_from(offset).unwrap();
-        let count = buffer.len().min(self.bytes.len() - at);
-        buffer[..count].copy_from_slice(&self.bytes[at..at + count]);
+        let bytes = self.bytes.get(at..).unwrap_or_default();
+        let count = buffer.len().min(bytes.len());
+        buffer[..count].copy_from_slice(&bytes[..count]);
         for frame in 1..=self.rotten_frames.get() {
             // The last byte of the payload, if this read brings it.
             let last = (frame * FRAME_BYTES - 1).checked_sub(at);

@@ -170,4 +170,41 @@ mod tests {
             assert!(!may_follow(&header(99), 100, distance));
         }
     }
+    #[test]
+    fn near_proof_is_a_synced_header_that_may_follow_and_is_held() {
+        use alloc::vec;
+
+        use super::super::window::Window;
+        use crate::bytes::crc::Crc;
+        use crate::bytes::frame::Codec;
+        use crate::storage::{Directory as _, MemoryDirectory, Name, NameBuf};
+
+        // Where it stands, its flag, its position, that of the last one before the blank bytes.
+        for (at, synced, position, before, expected) in [
+            (64, true, 1, 0, true),
+            (64, false, 1, 0, false),
+            (64, true, 7, 1, true),
+            (64, true, 8, 1, false),
+            (64, true, 1, 2, false),
+            (66, true, 1, 0, false),
+            (0, true, 2, 0, true),
+            (0, true, 3, 0, false),
+            (240, true, 1, 0, true),
+            (256, true, 1, 0, false),
+        ] {
+            let codec = Codec::new(Crc::detect(), 77, 4);
+            let flags = Flags { synced, ..Flags::default() };
+            let (head, _) = codec.encode(100 + at, flags, position, 4, |_, seed| seed);
+            let mut bytes = vec![0; 1000];
+            let place = usize::try_from(100 + at).unwrap();
+            bytes.get_mut(place..place + 16).unwrap().copy_from_slice(&head);
+            let dir = MemoryDirectory::new();
+            let name = Name::new("LOG").unwrap();
+            dir.put(name, bytes);
+            let reader = dir.open(name).unwrap().unwrap();
+            let window = Window::new(reader, NameBuf::from(name), vec![], 256).unwrap();
+            let found = Frames::new(window, codec, 0, 100).is_proof_near(99, before).unwrap();
+            assert_eq!(found, expected, "at {at}, position {position} behind {before}");
+        }
+    }
 }
