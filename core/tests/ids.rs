@@ -62,3 +62,19 @@ fn an_owner_behind_a_pointer_is_asked_and_told_all_the_same() {
     assert_eq!(ask(Box::new(&mut owner) as Box<dyn Hooks + '_>), asked);
     assert_eq!(owner.0, 2);
 }
+
+#[test]
+fn segments_say_how_many_entries_they_hold() {
+    let options = WalOptions::new().segment_bytes(256).buffer_bytes(256);
+    let mut wal = RawWalWriter::open(MemoryDirectory::new(), options).unwrap();
+    for _ in 0..50 {
+        wal.append(b"x").unwrap();
+    }
+    let mut next = 1;
+    for segment in wal.segments() {
+        assert_eq!(segment.first_id(), next);
+        next += segment.entry_count();
+        assert_eq!(segment.last_id(), EntryId::new(next - 1));
+    }
+    assert_eq!(next, 51);
+}

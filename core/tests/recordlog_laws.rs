@@ -382,6 +382,24 @@ fn opening_and_closing_again_and_again_adds_nothing() {
     assert_eq!(contents(&dir), bytes);
 }
 
+/// A mark vouches for what was synced; it does not say that the log was closed.
+#[test]
+fn closing_behind_a_mark_is_written_down_once() {
+    let options = options().mark_after_sync(true);
+    let dir = MemoryDirectory::new();
+    let mut log = RecordLogWriter::create(dir.clone(), path(), options).unwrap();
+    log.append(b"one").unwrap();
+    let _durable = log.flush_and_sync().unwrap();
+    let marked = contents(&dir);
+    log.close().unwrap();
+    let closed = contents(&dir);
+    assert!(closed.len() > marked.len());
+    for _ in 0..3 {
+        RecordLogWriter::resume(dir.clone(), path(), options).unwrap().close().unwrap();
+    }
+    assert_eq!(contents(&dir), closed);
+}
+
 #[test]
 fn what_a_resume_frame_has_settled_stays_settled() {
     // A damaged record in the undetectable window, and half of a synced header behind it: too little to prove anything, until

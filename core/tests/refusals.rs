@@ -10,7 +10,7 @@
 use durability_core::publish::{CheckpointPublisher, PublishOptions};
 use durability_core::recover::{RecoverOptions, Recovered, recover_with_wal};
 use durability_core::storage::{MemoryDirectory, MemoryError, Name};
-use durability_core::walog::{WalOptions, WalWriter};
+use durability_core::walog::{RawWalReader, WalOptions, WalWriter};
 use durability_core::{EntryId, Error};
 
 type Wal = WalWriter<u64, MemoryDirectory>;
@@ -99,6 +99,25 @@ fn a_gap_says_what_the_log_holds() {
                 assert_eq!((needed, (first, last)), (id(9), expected));
             }
             other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Twice as many segments as appends may make, and 16 more: what crashes and repairs leave locks nobody out.
+#[test]
+fn a_folder_of_more_segments_than_a_log_can_leave_is_refused() {
+    let options = || WalOptions::new().segments_max(2);
+    for count in 1..=25_u64 {
+        let dir = MemoryDirectory::new();
+        for number in 1..=count {
+            dir.put(Name::new(&format!("wal/{number:08X}.WAL")).unwrap(), Vec::new());
+        }
+        match RawWalReader::open(dir, options()) {
+            Err(Error::Limit { found, limit, .. }) => {
+                assert_eq!((found, limit), (count, 20));
+                assert!(count > 20, "{count}");
+            }
+            opened => assert!(count <= 20, "{count}: {opened:?}"),
         }
     }
 }

@@ -137,3 +137,83 @@ fn control(codec: Codec, offset: u64, bytes: &[u8]) -> Option<(Header, Control)>
     }
     Some((header, Control::decode(payload).ok()?))
 }
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may stop")]
+mod tests {
+    use super::*;
+    use crate::bytes::frame::Flags;
+    use crate::storage::{MemoryDirectory, Name};
+
+    /// A file of room, and at the end these control frames, with their positions and whether they are *synced*.
+    fn ending(
+        alignment: u32,
+        room: usize,
+        frames: &[(Control, u32, bool)],
+    ) -> Option<(u64, u32, Option<u32>)> {
+        let codec = Codec::new(Crc::detect(), 77, alignment);
+        let mut bytes = alloc::vec![0; room];
+        for &(control, position, synced) in frames {
+            let (payload, length) = control.encode();
+            let payload = &payload[..length];
+            let flags = Flags { synced, control: true, more: false };
+            let (head, _) =
+                codec.encode(bytes.len() as u64, flags, position, length as u32, |crc, seed| {
+                    crc.update(seed, payload)
+                });
+            let frame_bytes = codec.frame_bytes(length as u64) as usize;
+            let end = bytes.len() + frame_bytes;
+            bytes.extend_from_slice(&head);
+            bytes.extend_from_slice(payload);
+            bytes.resize(end, 0);
+        }
+        let dir = MemoryDirectory::new();
+        let name = Name::new("A.WAL").unwrap();
+        dir.put(name, bytes);
+        let mut window =
+            Window::new(dir.open(name).unwrap().unwrap(), name.into(), Vec::new(), 256).unwrap();
+        let found = last_frames(&mut window, codec).unwrap()?;
+        Some((found.cursor.offset, found.cursor.position, found.oldest))
+    }
+
+    const FIRST: usize = SEGMENT_HEADER_BYTES;
+
+    #[test]
+    fn a_close_frame_is_believed_if_it_is_synced_and_its_entries_fit_in_front_of_it() {
+        for (entries_bytes, position, synced, believed) in [
+            (0, 0, true, true),
+            (0, 0, false, false),
+            (0, 1, true, false),
+            (24, 1, true, true),
+            (24, 1, false, false),
+            (24, 2, true, false),
+            (24, 3, true, false),
+            (24, 9, false, false),
+            (160, 10, true, true),
+            (160, 11, true, false),
+        ] {
+            let at = FIRST + entries_bytes;
+            let found = ending(4, at, &[(Control::Close, position, synced)]);
+            assert_eq!(
+                found,
+                believed.then_some((at as u64, position, None)),
+                "{entries_bytes} {position} {synced}"
+            );
+        }
+        // A frame stands at a multiple of the alignment, behind the header.
+        assert_eq!(ending(64, 128, &[(Control::Close, 0, true)]), Some((128, 0, None)));
+        for at in [64, 132, 160] {
+            assert_eq!(ending(64, at, &[(Control::Close, 0, true)]), None, "at {at}");
+        }
+    }
+
+    #[test]
+    fn a_prune_mark_counts_if_no_entry_follows_it() {
+        for (position, oldest) in [(2, Some(5)), (1, None), (3, None)] {
+            let frames =
+                [(Control::Prune { oldest: 5 }, position, false), (Control::Close, 2, true)];
+            let found = ending(4, FIRST + 40, &frames);
+            assert_eq!(found, Some((FIRST as u64 + 40 + 24, 2, oldest)), "{position}");
+        }
+    }
+}
