@@ -1,7 +1,7 @@
 //! Entries that encode in another way each time, and batches that are not what they said: refused, and nothing of them is ever read.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is what fails a test")]
 
-use std::cell::Cell;
+use core::cell::Cell;
 
 use durability_core::storage::{MemoryDirectory, MemoryError};
 use durability_core::walog::{RawWalReader, WalOptions, WalWriter};
@@ -105,7 +105,7 @@ fn an_entry_that_turns_while_it_is_written_is_whole_or_refused() {
 }
 
 /// Entries, and others once it has been cloned.
-struct Two<'a>(std::slice::Iter<'a, Fickle>, std::slice::Iter<'a, Fickle>);
+struct Two<'a>(core::slice::Iter<'a, Fickle>, core::slice::Iter<'a, Fickle>);
 
 impl<'a> Iterator for Two<'a> {
     type Item = &'a Fickle;

@@ -187,7 +187,7 @@ fn only_a_frame_that_the_file_cuts_off_is_completed_or_claims_room() {
 /// Out of budget, a frame would be taken for one that zeros complete.
 #[test]
 fn the_budget_is_enough_for_the_longest_record_however_little_of_it_is_there() {
-    let long = frame(0, PLAIN, 1, &[9; 100_000]);
+    let long = frame(0, PLAIN, 1, &vec![9; 100_000]);
     for there in [HEADER_BYTES, 4 << 10, 50_000, 99_999] {
         let (found, _) = behind_within(100_000, long[..there].to_vec(), 4);
         let InPlace::End { fill, zeros_revive, .. } = found else { panic!("{found:?}") };
@@ -198,7 +198,7 @@ fn the_budget_is_enough_for_the_longest_record_however_little_of_it_is_there() {
 #[test]
 fn a_payload_that_is_cut_off_is_read_once_for_all_fillings() {
     let there = HEADER_BYTES + 20_000;
-    let cut = frame(0, PLAIN, 1, &[9; 20_010])[..there].to_vec();
+    let cut = frame(0, PLAIN, 1, &vec![9; 20_010])[..there].to_vec();
     let (found, read_bytes) = behind_within(20_010, cut, 4);
     let InPlace::End { zeros_revive, .. } = found else { panic!("{found:?}") };
     assert!(!zeros_revive);

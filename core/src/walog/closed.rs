@@ -139,7 +139,12 @@ fn control(codec: Codec, offset: u64, bytes: &[u8]) -> Option<(Header, Control)>
 }
 
 #[cfg(test)]
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may stop")]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    reason = "a test may stop"
+)]
 mod tests {
     use super::*;
     use crate::bytes::frame::Flags;
@@ -157,11 +162,12 @@ mod tests {
             let (payload, length) = control.encode();
             let payload = &payload[..length];
             let flags = Flags { synced, control: true, more: false };
+            let length = u32::try_from(length).unwrap();
             let (head, _) =
-                codec.encode(bytes.len() as u64, flags, position, length as u32, |crc, seed| {
+                codec.encode(bytes.len() as u64, flags, position, length, |crc, seed| {
                     crc.update(seed, payload)
                 });
-            let frame_bytes = codec.frame_bytes(length as u64) as usize;
+            let frame_bytes = usize::try_from(codec.frame_bytes(length.into())).unwrap();
             let end = bytes.len() + frame_bytes;
             bytes.extend_from_slice(&head);
             bytes.extend_from_slice(payload);
