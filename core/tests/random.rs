@@ -3,7 +3,8 @@
 #![allow(clippy::cast_possible_truncation, reason = "small numbers")]
 #![allow(clippy::needless_pass_by_value, reason = "for `map_err`")]
 
-use durability_core::storage::{MemoryDirectory, MemoryError, Name};
+use durability_core::embedded_io::Write as _;
+use durability_core::storage::{Directory as _, MemoryDirectory, MemoryError, Name};
 use durability_core::walog::{RawWalReader, RawWalWriter, WalOptions, WalReader, WalWriter};
 use durability_core::{EntryId, Error, ReadMode};
 
@@ -406,4 +407,54 @@ fn a_typed_entry_is_read_by_its_id_or_said_to_be_of_another_type() {
     let mut other = WalReader::<u8, _>::open(dir, options()).unwrap();
     let error = other.read(id(9)).unwrap_err();
     assert!(matches!(error, Error::Decode { entry_id, .. } if entry_id == Some(id(9))), "{error}");
+}
+
+/// A preallocated segment has it in front of the writer; the reader has read it as it was.
+#[test]
+fn an_entry_that_was_flushed_into_room_is_found_at_the_next_look() {
+    let options = || WalOptions::new().read_bytes(8192).buffer_bytes(256);
+    let dir = MemoryDirectory::new();
+    let mut wal = RawWalWriter::open(dir.clone(), options()).unwrap();
+    wal.append(b"1").unwrap();
+    wal.flush().unwrap();
+    let name = Name::new("wal/00000001.WAL").unwrap();
+    let mut room = dir.reopen(name, wal.tail_bytes()).unwrap().unwrap();
+    room.write_all(&[0; 4096]).unwrap();
+    let mut reader = RawWalReader::open(dir, options()).unwrap();
+    for number in 1..=20_u64 {
+        let found = reader.read(ReadMode::BestEffort, id(number)).unwrap();
+        assert_eq!(found.unwrap().payload, number.to_string().as_bytes());
+        assert!(reader.read(ReadMode::BestEffort, id(number + 1)).unwrap().is_none());
+        wal.append((number + 1).to_string().as_bytes()).unwrap();
+        wal.flush().unwrap();
+    }
+}
+
+/// Segment by segment as the first one was, in the same folder.
+#[test]
+fn after_a_refresh_another_log_shows_its_own_entries() {
+    let dir = MemoryDirectory::new();
+    let write = |log_id, payload: &[u8]| {
+        let options = WalOptions::new().segment_bytes(256).buffer_bytes(256).log_id(log_id);
+        let mut wal = RawWalWriter::open(dir.clone(), options).unwrap();
+        for _ in 0..50 {
+            wal.append(payload).unwrap();
+        }
+        wal.close().unwrap();
+    };
+    write(1, b"one");
+    let mut reader = RawWalReader::open(dir.clone(), WalOptions::new()).unwrap();
+    for number in [3, 1] {
+        let found = reader.read(ReadMode::Strict, id(number)).unwrap();
+        assert_eq!(found.unwrap().payload, b"one");
+    }
+    for name in dir.names() {
+        dir.remove(Name::new(&name).unwrap()).unwrap();
+    }
+    write(2, b"two");
+    reader.refresh().unwrap();
+    for number in [1, 3, 50] {
+        let found = reader.read(ReadMode::Strict, id(number)).unwrap();
+        assert_eq!(found.unwrap().payload, b"two", "{number}");
+    }
 }
