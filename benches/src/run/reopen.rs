@@ -32,10 +32,10 @@ struct Kept {
 }
 
 impl Kept {
-    /// Whole batches of them: a batch that does not fit goes to the next segment, and the tails of both sides would drift apart.
+    /// Whole batches of them, if one fits: a batch that does not goes to the next segment, and the tails of both sides would drift apart.
     fn records_in_segment(self) -> usize {
         let fit = self.segment_bytes as usize / Framed::frame_bytes(self.bytes);
-        fit / BATCH * BATCH
+        if fit < BATCH { fit } else { fit / BATCH * BATCH }
     }
 
     /// Fills whole segments, and the last one but for a twentieth.
@@ -48,10 +48,10 @@ impl Kept {
     fn errand(self, side: &str, operation: Operation, ending: Ending, folder: &Path) -> Errand {
         let count = match (operation, ending, side) {
             // The baseline's log is the one segment that is read.
-            (Operation::Fill, _, "B1") => self.records_in_segment() - 1,
+            (Operation::Fill, _, "B1") => self.records_in_segment().saturating_sub(1),
             (Operation::Fill | Operation::Replay, ..) => self.count(),
             // As many as bring the next tail to where this one was.
-            (Operation::Reopen, _, "B1") => self.records_in_segment() - 2,
+            (Operation::Reopen, _, "B1") => self.records_in_segment().saturating_sub(2),
             (Operation::Reopen, Ending::Clean, _) => 0,
             (Operation::Reopen, Ending::Killed, _) => self.records_in_segment(),
         };
