@@ -20,6 +20,7 @@ use crate::storage::{ReadFile, StoreError};
 
 use super::frames::{Bad, Cursor, Frames};
 use super::gap::Gap;
+use super::memory::Buffer;
 use super::search::{STRIDE, blank_leap, may_follow};
 
 /// Bytes in the payload of a resume frame.
@@ -73,8 +74,9 @@ struct Place {
     budget: u64,
 }
 
-impl<R> Frames<R>
+impl<R, B> Frames<R, B>
 where
+    B: Buffer,
     R: ReadFile,
     R::Error: StoreError,
 {

@@ -10,12 +10,13 @@ use crate::error::{Corruption, CorruptionKind, Error, Limit};
 use crate::storage::{NameBuf, ReadFile, StoreError};
 
 use super::ahead::Run;
+use super::memory::{Buffer, Own};
 use super::window::Window;
 
 /// The frames of one file.
 #[derive(Debug)]
-pub(crate) struct Frames<R> {
-    window: Window<R>,
+pub(crate) struct Frames<R, B = Own> {
+    window: Window<R, B>,
     codec: Codec,
     cursor: Cursor,
     record_bytes_max: u32,
@@ -79,14 +80,15 @@ pub(crate) enum BadKind {
     Newer,
 }
 
-impl<R> Frames<R>
+impl<R, B> Frames<R, B>
 where
+    B: Buffer,
     R: ReadFile,
     R::Error: StoreError,
 {
     /// Frames from `first_frame` on.
     pub(crate) fn new(
-        window: Window<R>,
+        window: Window<R, B>,
         codec: Codec,
         first_frame: u64,
         record_bytes_max: u32,
@@ -172,11 +174,11 @@ where
     }
 
     /// The window, to ask for more than frames.
-    pub(crate) const fn window(&mut self) -> &mut Window<R> {
+    pub(crate) const fn window(&mut self) -> &mut Window<R, B> {
         &mut self.window
     }
 
-    pub(crate) fn into_window(self) -> Window<R> {
+    pub(crate) fn into_window(self) -> Window<R, B> {
         self.window
     }
 

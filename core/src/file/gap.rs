@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::storage::{ReadFile, StoreError};
 
 use super::frames::Frames;
+use super::memory::Buffer;
 
 /// What a file may be filled with, up to the next multiple of the alignment. One cut frame rules out one of them at most.
 const FILLS: [u8; 4] = [0x00, 0xFF, 0x55, 0xAA];
@@ -98,8 +99,9 @@ impl Gap {
     }
 }
 
-impl<R> Frames<R>
+impl<R, B> Frames<R, B>
 where
+    B: Buffer,
     R: ReadFile,
     R::Error: StoreError,
 {

@@ -4,6 +4,7 @@ mod ahead;
 pub(crate) mod behind;
 pub(crate) mod frames;
 mod gap;
+pub(crate) mod memory;
 pub(crate) mod search;
 pub(crate) mod sibling;
 pub(crate) mod sink;

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::storage::{ReadFile, StoreError};
 
 use super::frames::Frames;
+use super::memory::Buffer;
 
 /// Blank bytes that are passed over at once.
 pub(super) const STRIDE: usize = 64;
@@ -22,8 +23,9 @@ pub(crate) struct Behind {
     pub(crate) written_end: u64,
 }
 
-impl<R> Frames<R>
+impl<R, B> Frames<R, B>
 where
+    B: Buffer,
     R: ReadFile,
     R::Error: StoreError,
 {

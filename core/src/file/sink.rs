@@ -3,8 +3,6 @@
 //! Must never write a granule twice, never acknowledge anything after a failed call, never allocate after it was made (but for one frame that is larger
 //! than the buffer and must not be written yet).
 
-use alloc::vec::Vec;
-
 use embedded_io::{Error as _, ErrorKind};
 
 use crate::bytes::compact;
@@ -12,20 +10,20 @@ use crate::bytes::frame::{Codec, Flags, Form, HEADER_BYTES, Header};
 use crate::error::{Context as _, Error, Operation};
 use crate::storage::{AppendFile, NameBuf, StoreError};
 
-use super::window::{grow, reserve};
+use super::memory::{Buffer, Own, grow, reserve};
 
 /// A file, and the buffer in front of it.
-pub(crate) type Lent<A> = (A, Vec<u8>);
+pub(crate) type Lent<A, B = Own> = (A, B);
 
 /// A buffer in front of a file.
 #[derive(Debug)]
-pub(crate) struct Sink<A> {
+pub(crate) struct Sink<A, B = Own> {
     /// Absent while it is lent.
     file: Option<A>,
     name: NameBuf,
     /// Where the buffer begins in the file: asking the file may cost a call for every frame.
     base: u64,
-    buffer: Vec<u8>,
+    buffer: B,
     /// How long the buffer may become: reserved when it was made, and touched only as far as it is used.
     buffer_bytes: usize,
     filled: usize,
@@ -36,8 +34,9 @@ pub(crate) struct Sink<A> {
 /// What of a buffer that grows is touched at first: an opened log may never need more.
 const FIRST_BYTES: usize = 16 << 10;
 
-impl<A> Sink<A>
+impl<A, B> Sink<A, B>
 where
+    B: Buffer,
     A: AppendFile,
     A::Error: StoreError,
 {
@@ -45,7 +44,7 @@ where
     pub(crate) fn new(
         file: A,
         name: NameBuf,
-        mut buffer: Vec<u8>,
+        mut buffer: B,
         buffer_bytes: usize,
         granule: u32,
     ) -> Result<Self, Error<A::Error>> {
@@ -58,13 +57,13 @@ where
     pub(crate) fn growing(
         file: A,
         name: NameBuf,
-        mut buffer: Vec<u8>,
+        mut buffer: B,
         buffer_bytes: usize,
         granule: u32,
     ) -> Result<Self, Error<A::Error>> {
         // Memory that has served to read with may be of any length; what goes out is whole granules.
         if !planted!(GranuleSplit) {
-            buffer.truncate(buffer_bytes);
+            buffer.cut(buffer_bytes);
         }
         begin(&mut buffer, buffer_bytes)?;
         let (base, granule) = (file.position(), granule as usize);
@@ -77,7 +76,7 @@ where
     }
 
     /// Takes the memory out, for the sink of the next file.
-    pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
+    pub(crate) fn take_buffer(&mut self) -> B {
         core::mem::take(&mut self.buffer)
     }
 
@@ -86,9 +85,9 @@ where
     /// `None` if it is lent already. The buffer that comes back holds [`buffered`](Self::buffered) bytes, as that was before.
     pub(crate) fn lend(
         &mut self,
-        mut empty: Vec<u8>,
+        mut empty: B,
         buffer_bytes: usize,
-    ) -> Result<Option<Lent<A>>, Error<A::Error>> {
+    ) -> Result<Option<Lent<A, B>>, Error<A::Error>> {
         self.check()?;
         begin(&mut empty, buffer_bytes)?;
         let Some(file) = self.file.take() else { return Ok(None) };
@@ -118,7 +117,7 @@ where
 
     /// What waits to be written.
     pub(crate) fn pending(&mut self) -> &mut [u8] {
-        self.buffer.get_mut(..self.filled).unwrap_or_default()
+        self.buffer.as_mut().get_mut(..self.filled).unwrap_or_default()
     }
 
     /// Where the buffer begins in the file.
@@ -140,7 +139,7 @@ where
     /// The unused part of the buffer.
     #[inline]
     pub(crate) fn spare(&mut self) -> &mut [u8] {
-        self.buffer.get_mut(self.filled..).unwrap_or_default()
+        self.buffer.as_mut().get_mut(self.filled..).unwrap_or_default()
     }
 
     /// Makes the unused part that long, by writing the buffer out if it must; shorter only where the whole buffer is.
@@ -155,15 +154,15 @@ where
 
     /// What the buffer takes, whether or not it is that long yet.
     fn longest(&self) -> usize {
-        self.buffer_bytes.max(self.buffer.len())
+        self.buffer_bytes.max(self.buffer.as_ref().len())
     }
 
     /// Makes the unused part that long, or as long as the buffer may become. Doubles at least, so that few appends meet it.
     fn lengthen(&mut self, bytes: usize) {
-        let wanted = self.filled.saturating_add(bytes).max(self.buffer.len().saturating_mul(2));
+        let wanted = self.filled.saturating_add(bytes).max(self.buffer.as_ref().len().saturating_mul(2));
         let wanted = wanted.min(self.buffer_bytes);
-        if wanted > self.buffer.len() {
-            self.buffer.resize(wanted, 0); // reserved from the beginning
+        if wanted > self.buffer.as_ref().len() {
+            self.buffer.lengthen(wanted); // reserved from the beginning
         }
     }
 
@@ -355,7 +354,7 @@ where
             return Ok(());
         }
         self.poisoned = true;
-        let bytes = self.buffer.get(..self.filled).unwrap_or_default();
+        let bytes = self.buffer.as_ref().get(..self.filled).unwrap_or_default();
         self.base = write_all(lent(&mut self.file)?, &self.name, bytes)?;
         self.filled = 0;
         self.poisoned = false;
@@ -372,9 +371,9 @@ where
             return Ok(());
         };
         self.poisoned = true;
-        let bytes = self.buffer.get(..count).unwrap_or_default();
+        let bytes = self.buffer.as_ref().get(..count).unwrap_or_default();
         self.base = write_all(lent(&mut self.file)?, &self.name, bytes)?;
-        self.buffer.copy_within(count..self.filled, 0);
+        self.buffer.as_mut().copy_within(count..self.filled, 0);
         self.filled = left;
         self.poisoned = false;
         Ok(())
@@ -414,7 +413,7 @@ where
 }
 
 /// Reserves a buffer, and touches the beginning of it.
-fn begin<E: StoreError>(buffer: &mut Vec<u8>, buffer_bytes: usize) -> Result<(), Error<E>> {
+fn begin<E: StoreError>(buffer: &mut impl Buffer, buffer_bytes: usize) -> Result<(), Error<E>> {
     reserve(buffer, buffer_bytes)?;
     grow(buffer, FIRST_BYTES.min(buffer_bytes))
 }

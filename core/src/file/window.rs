@@ -2,22 +2,22 @@
 //!
 //! Must never hold more than its buffer, the one record that is larger, or [`LOOK_AHEAD_BLOCKS`] blocks of a batch.
 
-use alloc::vec::Vec;
-
 use embedded_io::{Error as _, ErrorKind};
 
-use crate::error::{Context as _, Error, Limit, Operation};
+use crate::error::{Context as _, Error, Operation};
 use crate::storage::{NameBuf, ReadFile, StoreError};
+
+use super::memory::{Buffer, Own, grow};
 
 /// Blocks that a look ahead may fill, so that a batch need not be read twice.
 const LOOK_AHEAD_BLOCKS: usize = 16;
 
 /// A sliding view of a file.
 #[derive(Debug)]
-pub(crate) struct Window<R> {
+pub(crate) struct Window<R, B = Own> {
     file: R,
     name: NameBuf,
-    buffer: Vec<u8>,
+    buffer: B,
     base: u64,
     filled: usize,
     block_bytes: usize,
@@ -31,8 +31,9 @@ pub(crate) struct Window<R> {
     loads: u32,
 }
 
-impl<R> Window<R>
+impl<R, B> Window<R, B>
 where
+    B: Buffer,
     R: ReadFile,
     R::Error: StoreError,
 {
@@ -40,7 +41,7 @@ where
     pub(crate) fn new(
         file: R,
         name: NameBuf,
-        mut buffer: Vec<u8>,
+        mut buffer: B,
         block_bytes: usize,
     ) -> Result<Self, Error<R::Error>> {
         grow(&mut buffer, block_bytes)?;
@@ -65,12 +66,12 @@ where
     }
 
     /// Gives the memory back for the next file.
-    pub(crate) fn into_buffer(self) -> Vec<u8> {
+    pub(crate) fn into_buffer(self) -> B {
         self.buffer
     }
 
     /// Gives the memory away for another handle on the same file.
-    pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
+    pub(crate) fn take_buffer(&mut self) -> B {
         self.forget();
         core::mem::take(&mut self.buffer)
     }
@@ -124,7 +125,7 @@ where
     /// The bytes that are there from `offset` on, without reading: often fewer than the file has.
     #[inline]
     pub(crate) fn held(&self, offset: u64) -> &[u8] {
-        self.buffer.get(self.index(offset)..self.filled).unwrap_or_default()
+        self.buffer.as_ref().get(self.index(offset)..self.filled).unwrap_or_default()
     }
 
     /// `bytes` bytes from `offset` on, which are there; empty if they are not.
@@ -135,7 +136,7 @@ where
         if end > self.filled {
             return &[];
         }
-        self.buffer.get(start..end).unwrap_or_default()
+        self.buffer.as_ref().get(start..end).unwrap_or_default()
     }
 
     /// Where `offset` stands in the buffer; beyond its end if it is not there.
@@ -186,22 +187,21 @@ where
         let kept = self.held(offset).len();
         let start = self.filled.saturating_sub(kept);
         if start > 0 {
-            self.buffer.copy_within(start..self.filled, 0);
+            self.buffer.as_mut().copy_within(start..self.filled, 0);
         }
         self.base = offset;
         self.filled = kept;
-        if self.buffer.len() < need {
+        if self.buffer.as_ref().len() < need {
             grow(&mut self.buffer, need)?;
-        } else if self.buffer.len() > self.kept_bytes && need <= self.block_bytes && kept == 0 {
+        } else if self.buffer.as_ref().len() > self.kept_bytes && need <= self.block_bytes && kept == 0 {
             // One huge record must not cost its memory for ever.
-            self.buffer.truncate(self.kept_bytes);
-            self.buffer.shrink_to_fit();
+            self.buffer.give_back(self.kept_bytes);
         }
         // A block at a time, however large the buffer has become: what is judged next is then still near the CPU.
-        let end = need.max(self.filled.saturating_add(self.block_bytes)).min(self.buffer.len());
+        let end = need.max(self.filled.saturating_add(self.block_bytes)).min(self.buffer.as_ref().len());
         while self.filled < need {
             let position = self.base.saturating_add(self.filled as u64);
-            let room = self.buffer.get_mut(self.filled..end).unwrap_or_default();
+            let room = self.buffer.as_mut().get_mut(self.filled..end).unwrap_or_default();
             match self.file.read_at(position, room) {
                 Ok(0) => break,
                 Ok(count) => self.filled = self.filled.saturating_add(count).min(end),
@@ -221,7 +221,7 @@ where
         let Some(wider) = more.and_then(|more| need.checked_add(more)) else {
             return (offset, need);
         };
-        if self.buffer.len() < wider && !self.grow_to_look_ahead(wider) {
+        if self.buffer.as_ref().len() < wider && !self.grow_to_look_ahead(wider) {
             return (offset, need);
         }
         (pinned, wider)
@@ -234,7 +234,7 @@ where
             return false;
         }
         // By doubling, so that what is held is copied a few times at most.
-        let bytes = self.buffer.len().saturating_mul(2).clamp(need, limit);
+        let bytes = self.buffer.as_ref().len().saturating_mul(2).clamp(need, limit);
         let grown = grow::<R::Error>(&mut self.buffer, bytes).is_ok();
         if grown {
             self.kept_bytes = bytes;
@@ -264,20 +264,4 @@ where
         }
     }
     Ok(filled)
-}
-
-/// Makes a buffer of `bytes` zeros, or says that there is no memory for it.
-pub(crate) fn grow<E: StoreError>(buffer: &mut Vec<u8>, bytes: usize) -> Result<(), Error<E>> {
-    if bytes > buffer.len() {
-        reserve(buffer, bytes)?;
-        buffer.resize(bytes, 0);
-    }
-    Ok(())
-}
-
-/// Makes sure that a buffer can grow to `bytes` without asking for memory again, or says that there is none. Touches nothing of it.
-pub(crate) fn reserve<E: StoreError>(buffer: &mut Vec<u8>, bytes: usize) -> Result<(), Error<E>> {
-    let no_memory =
-        |_| Error::Limit { what: Limit::Memory, found: bytes as u64, limit: usize::MAX as u64 };
-    buffer.try_reserve_exact(bytes.saturating_sub(buffer.len())).map_err(no_memory)
 }

@@ -6,10 +6,12 @@
 use crate::error::Error;
 use crate::storage::{ReadFile, StoreError};
 
+use super::memory::Buffer;
 use super::window::Window;
 
-impl<R> Window<R>
+impl<R, B> Window<R, B>
 where
+    B: Buffer,
     R: ReadFile,
     R::Error: StoreError,
 {

@@ -114,7 +114,7 @@ pub(crate) fn chain(observed: &[Observed], oldest: u32) -> Result<Vec<Segment>, 
     Ok(chain)
 }
 
-fn check(number: u32, header: &SegmentHeader) -> Result<(), Broken> {
+pub(crate) fn check(number: u32, header: &SegmentHeader) -> Result<(), Broken> {
     let broken = |kind| Err(Broken { segment: number, kind });
     if header.segment != number {
         let kind = CorruptionKind::SegmentNumber { expected: number, found: header.segment };

@@ -15,9 +15,9 @@ use crate::file::window::Window;
 use crate::storage::{Directory, ReadFile, StoreError};
 
 use super::chain::{self, Observed};
-use super::discover::{Discovered, End, head, list};
+use super::discover::{Discovered, head, list};
 use super::options::Settings;
-use super::segment::{Ending, Marks};
+use super::segment::{End, Ending, Marks};
 
 /// The longest payload of the two frames that closing leaves last.
 const PRUNE_BYTES: u64 = 8;

@@ -12,6 +12,7 @@ use crate::bytes::header::{
 };
 use crate::error::{Context as _, Corruption, CorruptionKind, Error, Limit, Operation};
 use crate::file::frames::Frames;
+use crate::file::memory::Buffer;
 use crate::file::window::Window;
 use crate::storage::{Directory, NameBuf, ReadFile, StoreError};
 
@@ -19,7 +20,7 @@ use super::chain::{self, Broken, Observed, Segment};
 use super::closed;
 use super::name::{EXTENSION, parse};
 use super::options::Settings;
-use super::segment::{self, Ending, Marks, SegmentReader};
+use super::segment::{self, End, SegmentReader};
 
 /// What there is of a log.
 #[derive(Debug, Default)]
@@ -35,15 +36,6 @@ pub(crate) struct Discovered {
     pub(crate) header_oldest: u32,
     /// Where the tail ends, if that was looked for.
     pub(crate) end: Option<End>,
-}
-
-/// The end of the tail.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct End {
-    pub(crate) ending: Ending,
-    pub(crate) marks: Marks,
-    /// It lies in front of a close frame that may be in a cache only, and that is to be written again.
-    pub(crate) close_again: bool,
 }
 
 /// Whether to make sure that what is found is on the medium.
@@ -228,7 +220,7 @@ where
     }
 }
 
-fn open<D: Directory>(
+pub(super) fn open<D: Directory>(
     dir: &D,
     settings: &Settings,
     number: u32,
@@ -264,11 +256,9 @@ pub(super) fn scan_tail<D: Directory>(
     let tail = Segment { sealed: None, ..*segment };
     let mut reader = open_segment(dir, settings, log_id, &tail, core::mem::take(buffer))?;
     while reader.advance()? {}
-    let cursor = reader.cursor();
-    let ending = reader.ending().unwrap_or(Ending { cursor, short: false, torn_bytes: 0 });
-    let marks = reader.marks();
+    let end = reader.tail_end();
     *buffer = reader.into_buffer();
-    Ok(End { ending, marks, close_again: false })
+    Ok(end)
 }
 
 /// A segment behind the tail whose header does not verify: damage if a frame in it proves that it was synced.
@@ -280,28 +270,47 @@ fn check_unfinished<D: Directory>(
     buffer: &mut Vec<u8>,
 ) -> Result<(), Error<D::Error>> {
     let mut frames = headless(dir, settings, log_id, number, core::mem::take(buffer))?;
-    if is_ready(&mut frames, log_id, number)? {
-        *buffer = frames.into_window().into_buffer();
-        return Ok(());
-    }
-    let mut behind = frames.search_synced(SEGMENT_HEADER_BYTES as u64, 0)?;
-    if behind.found.is_none() {
-        // Of which form its frames are, the header would say.
-        frames.take_for(Form::Compact);
-        behind = frames.search_synced(SEGMENT_HEADER_BYTES as u64, 0)?;
-    }
     let name = frames.name().clone();
+    let good = judge_unfinished(&mut frames, log_id, number)?;
     *buffer = frames.into_window().into_buffer();
     // A writer beside this reader may have written the header since: then the segment is newer than what is being looked at.
-    if behind.found.is_some() && header(dir, &name)?.is_none() {
+    if !good && header(dir, &name)?.is_none() {
         return Err(bad_header(name));
     }
     Ok(())
 }
 
-/// Whether a segment has been made ready and never begun: then no frame in it was ever synced, and it need not be read.
-fn is_ready<R>(frames: &mut Frames<R>, log_id: u64, number: u32) -> Result<bool, Error<R::Error>>
+/// Whether nothing in a segment whose header does not verify proves that it was synced.
+pub(super) fn judge_unfinished<R, B>(
+    frames: &mut Frames<R, B>,
+    log_id: u64,
+    number: u32,
+) -> Result<bool, Error<R::Error>>
 where
+    B: Buffer,
+    R: ReadFile,
+    R::Error: StoreError,
+{
+    if is_ready(frames, log_id, number)? {
+        return Ok(true);
+    }
+    let from = SEGMENT_HEADER_BYTES as u64;
+    if frames.search_synced(from, 0)?.found.is_some() {
+        return Ok(false);
+    }
+    // Of which form its frames are, the header would say.
+    frames.take_for(Form::Compact);
+    Ok(frames.search_synced(from, 0)?.found.is_none())
+}
+
+/// Whether a segment has been made ready and never begun: then no frame in it was ever synced, and it need not be read.
+fn is_ready<R, B>(
+    frames: &mut Frames<R, B>,
+    log_id: u64,
+    number: u32,
+) -> Result<bool, Error<R::Error>>
+where
+    B: Buffer,
     R: ReadFile,
     R::Error: StoreError,
 {
@@ -336,13 +345,13 @@ fn check_unfinished_only<D: Directory>(
 }
 
 /// The frames of a segment whose header cannot be read, at the finest alignment, in the full form.
-fn headless<D: Directory>(
+pub(super) fn headless<D: Directory, B: Buffer>(
     dir: &D,
     settings: &Settings,
     log_id: u64,
     number: u32,
-    buffer: Vec<u8>,
-) -> Result<Frames<D::Reader>, Error<D::Error>> {
+    buffer: B,
+) -> Result<Frames<D::Reader, B>, Error<D::Error>> {
     let (file, name) = open(dir, settings, number)?;
     let crc = Crc::detect();
     let codec = Codec::new(crc, segment_salt(crc, log_id, number), 4);

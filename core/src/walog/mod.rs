@@ -9,6 +9,7 @@ mod commit;
 mod discover;
 mod encode;
 mod entry;
+mod fixed;
 mod follow;
 mod hooks;
 mod ids;
@@ -32,6 +33,7 @@ mod upcoming;
 
 pub use commit::Commit;
 pub use entry::WalEntry;
+pub use fixed::{FixedWalReader, FixedWalWriter};
 pub use follow::{Follower, RawFollower, Reach};
 pub use hooks::{Event, Hooks};
 pub use ids::{EntryIds, SegmentRange};

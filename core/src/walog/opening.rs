@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::EntryId;
 use crate::error::{Context as _, Error, Operation};
-use crate::file::window::reserve;
+use crate::file::memory::reserve;
 use crate::storage::{Directory, Locking};
 
 use super::discover::{Discovered, Purpose, discover};

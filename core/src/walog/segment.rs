@@ -2,8 +2,6 @@
 //!
 //! FORMAT.md, "Where a WAL ends", rules 3 to 5. Must never show an entry that a later look could take back.
 
-use alloc::vec::Vec;
-
 use crate::EntryId;
 use crate::bytes::control::{BadControl, Control};
 use crate::bytes::crc::Crc;
@@ -12,6 +10,7 @@ use crate::bytes::header::{
     Decoded, FileHeader as _, SEGMENT_HEADER_BYTES, SegmentHeader, segment_salt,
 };
 use crate::error::{Corruption, CorruptionKind, Error};
+use crate::file::memory::{Buffer, Own};
 use crate::file::frames::{Bad, BadKind, Cursor, Frame, Frames, Next};
 use crate::file::window::Window;
 use crate::storage::{NameBuf, ReadFile, StoreError};
@@ -22,8 +21,8 @@ use super::raw_reader::TornTail;
 
 /// Reads one segment.
 #[derive(Debug)]
-pub(crate) struct SegmentReader<R> {
-    frames: Frames<R>,
+pub(crate) struct SegmentReader<R, B = Own> {
+    frames: Frames<R, B>,
     number: u32,
     first_id: u64,
     /// Files of pruned segments may be used again.
@@ -57,6 +56,15 @@ pub(crate) struct Ending {
     pub(crate) torn_bytes: u64,
 }
 
+/// The end of the tail.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End {
+    pub(crate) ending: Ending,
+    pub(crate) marks: Marks,
+    /// It lies in front of a close frame that may be in a cache only, and that is to be written again.
+    pub(crate) close_again: bool,
+}
+
 /// An entry, lent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry<'a> {
@@ -81,15 +89,16 @@ enum Step {
 }
 
 /// The frames of a segment of this log, from the first one on.
-pub(crate) fn frames<R>(
+pub(crate) fn frames<R, B>(
     file: R,
     name: NameBuf,
-    buffer: Vec<u8>,
+    buffer: B,
     settings: &Settings,
     log_id: u64,
     segment: &Segment,
-) -> Result<Frames<R>, Error<R::Error>>
+) -> Result<Frames<R, B>, Error<R::Error>>
 where
+    B: Buffer,
     R: ReadFile,
     R::Error: StoreError,
 {
@@ -101,12 +110,13 @@ where
     Ok(Frames::new(window, codec, first_frame, settings.record_bytes_max))
 }
 
-impl<R> SegmentReader<R>
+impl<R, B> SegmentReader<R, B>
 where
+    B: Buffer,
     R: ReadFile,
     R::Error: StoreError,
 {
-    pub(crate) fn new(frames: Frames<R>, segment: &Segment, recycles: bool) -> Self {
+    pub(crate) fn new(frames: Frames<R, B>, segment: &Segment, recycles: bool) -> Self {
         Self {
             frames,
             number: segment.number,
@@ -129,13 +139,11 @@ where
         self.number
     }
 
-    pub(crate) const fn marks(&self) -> Marks {
-        self.marks
-    }
-
-    /// Where the segment ended, once it has.
-    pub(crate) const fn ending(&self) -> Option<Ending> {
-        self.ending
+    /// The end of a tail that was read to it.
+    pub(crate) fn tail_end(&self) -> End {
+        let cursor = self.cursor();
+        let ending = self.ending.unwrap_or(Ending { cursor, short: false, torn_bytes: 0 });
+        End { ending, marks: self.marks, close_again: false }
     }
 
     /// The place behind the entry that was shown last.
@@ -168,7 +176,7 @@ where
         self.current.offset
     }
 
-    pub(crate) fn into_buffer(self) -> Vec<u8> {
+    pub(crate) fn into_buffer(self) -> B {
         self.frames.into_window().into_buffer()
     }
 

@@ -1,21 +1,20 @@
 //! The tail segment under a writer: its file, opened when it is first needed, and what is known of its frames.
 
-use alloc::vec::Vec;
-
 use crate::bytes::crc::Crc;
 use crate::bytes::frame::{Codec, Flags, Header};
 use crate::error::Error;
+use crate::file::memory::{Buffer, Own};
 use crate::file::sink::Sink;
 use crate::storage::{AppendFile, NameBuf, StoreError};
 
-use super::discover::End;
+use super::segment::End;
 
 /// The tail segment.
 #[derive(Debug)]
-pub(super) struct Tail<A> {
-    sink: Option<Sink<A>>,
+pub(super) struct Tail<A, B = Own> {
+    sink: Option<Sink<A, B>>,
     /// Memory for the sink while there is none.
-    buffer: Vec<u8>,
+    buffer: B,
     codec: Codec,
     /// Where the frames end while there is no sink.
     offset: u64,
@@ -37,15 +36,16 @@ pub(super) struct Tail<A> {
     header_oldest: u32,
 }
 
-impl<A> Tail<A>
+impl<A, B> Tail<A, B>
 where
+    B: Buffer,
     A: AppendFile,
     A::Error: StoreError,
 {
     pub(super) fn absent() -> Self {
         Self {
             sink: None,
-            buffer: Vec::new(),
+            buffer: B::default(),
             codec: Codec::new(Crc::detect(), 0, 4),
             offset: 0,
             short: false,
@@ -61,12 +61,12 @@ where
         }
     }
 
-    pub(super) fn keep_buffer(&mut self, buffer: Vec<u8>) {
+    pub(super) fn keep_buffer(&mut self, buffer: B) {
         self.buffer = buffer;
     }
 
     /// Memory for the sink of the next file; what was in it must have been written out.
-    pub(super) fn take_buffer(&mut self) -> Vec<u8> {
+    pub(super) fn take_buffer(&mut self) -> B {
         match &mut self.sink {
             Some(sink) => sink.take_buffer(),
             None => core::mem::take(&mut self.buffer),
@@ -91,7 +91,7 @@ where
     }
 
     /// The file of an adopted segment is open for appending.
-    pub(super) fn attach(&mut self, codec: Codec, sink: Sink<A>) {
+    pub(super) fn attach(&mut self, codec: Codec, sink: Sink<A, B>) {
         self.codec = codec;
         self.sink = Some(sink);
         self.short = false;
@@ -101,7 +101,7 @@ where
     pub(super) fn create(
         &mut self,
         codec: Codec,
-        sink: Sink<A>,
+        sink: Sink<A, B>,
         name_synced: bool,
         header_oldest: u32,
     ) {
@@ -136,7 +136,7 @@ where
     }
 
     #[inline]
-    pub(super) fn sink(&mut self) -> Result<&mut Sink<A>, Error<A::Error>> {
+    pub(super) fn sink(&mut self) -> Result<&mut Sink<A, B>, Error<A::Error>> {
         self.sink.as_mut().ok_or_else(not_open)
     }
 

@@ -1,0 +1,103 @@
+//! The memory that a file's bytes pass through: the heap's, or the caller's.
+//!
+//! Must never be asked for more than its owner has bounded; memory of the caller's never grows, and is never given up.
+
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+
+use crate::error::{Error, Limit};
+use crate::storage::StoreError;
+
+/// Memory that bytes pass through.
+///
+/// With the heap it is a `Vec<u8>`, which grows up to the limits of the options; without, it is a slice of the caller's, whose length is the limit.
+pub(crate) trait Buffer: AsRef<[u8]> + AsMut<[u8]> + Default + sealed::Memory {}
+
+/// The memory of what has a heap.
+#[cfg(feature = "alloc")]
+pub(crate) type Own = Vec<u8>;
+/// Where there is no heap, there is no memory of one's own.
+#[cfg(not(feature = "alloc"))]
+pub(crate) type Own = &'static mut [u8];
+
+pub(crate) mod sealed {
+    /// What else the library asks of memory.
+    pub(crate) trait Memory {
+        /// Makes sure that it can become that long without failing, and touches nothing: whether it can.
+        fn reserve(&mut self, bytes: usize) -> bool;
+        /// Makes it that long at least, by zeros: whether it could.
+        fn lengthen(&mut self, bytes: usize) -> bool;
+        /// Makes it that long at most.
+        fn cut(&mut self, bytes: usize);
+        /// Gives memory of the heap beyond that many bytes back.
+        fn give_back(&mut self, bytes: usize);
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Buffer for Vec<u8> {}
+
+#[cfg(feature = "alloc")]
+impl sealed::Memory for Vec<u8> {
+    fn reserve(&mut self, bytes: usize) -> bool {
+        self.try_reserve_exact(bytes.saturating_sub(self.len())).is_ok()
+    }
+
+    fn lengthen(&mut self, bytes: usize) -> bool {
+        let more = bytes > self.len();
+        let can = !more || sealed::Memory::reserve(self, bytes);
+        if more && can {
+            self.resize(bytes, 0);
+        }
+        can
+    }
+
+    fn cut(&mut self, bytes: usize) {
+        self.truncate(bytes);
+    }
+
+    fn give_back(&mut self, bytes: usize) {
+        self.truncate(bytes);
+        self.shrink_to_fit();
+    }
+}
+
+impl Buffer for &mut [u8] {}
+
+impl sealed::Memory for &mut [u8] {
+    fn reserve(&mut self, bytes: usize) -> bool {
+        bytes <= self.len()
+    }
+
+    fn lengthen(&mut self, bytes: usize) -> bool {
+        bytes <= self.len()
+    }
+
+    fn cut(&mut self, bytes: usize) {
+        let whole = core::mem::take(self);
+        let bytes = bytes.min(whole.len());
+        *self = whole.get_mut(..bytes).unwrap_or_default();
+    }
+
+    fn give_back(&mut self, _bytes: usize) {}
+}
+
+/// Makes memory of `bytes` zeros, or says that there is none for it.
+pub(crate) fn grow<E: StoreError>(
+    buffer: &mut impl Buffer,
+    bytes: usize,
+) -> Result<(), Error<E>> {
+    if buffer.lengthen(bytes) { Ok(()) } else { Err(no_memory(bytes)) }
+}
+
+/// Makes sure that memory can grow to `bytes` without being asked for again, or says that there is none. Touches nothing of it.
+pub(crate) fn reserve<E: StoreError>(
+    buffer: &mut impl Buffer,
+    bytes: usize,
+) -> Result<(), Error<E>> {
+    if buffer.reserve(bytes) { Ok(()) } else { Err(no_memory(bytes)) }
+}
+
+fn no_memory<E: StoreError>(bytes: usize) -> Error<E> {
+    Error::Limit { what: Limit::Memory, found: bytes as u64, limit: usize::MAX as u64 }
+}
