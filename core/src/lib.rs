@@ -1,5 +1,5 @@
 //! The crash-consistency layer whose promise you can check: a record log, a typed write-ahead log, checkpoints, publishing and recovery, for
-//! `no_std` with `alloc`.
+//! `no_std`, with or without a heap.
 //!
 //! ```
 //! use durability_core::storage::MemoryDirectory;
@@ -38,15 +38,21 @@
 //!
 //! # Features
 //!
-//! None: there is nothing to switch on or off. An allocator is needed; an operating system, threads and a clock are not.
+//! `alloc`, on by default: everything that takes a heap. Without it there are raw logs in memory that the caller lends: `FixedWalWriter` and `FixedWalReader` in
+//! [`walog`], and the `_in` constructors in [`recordlog`]; names have 32 bytes at most. An operating system, threads and a clock are never needed.
 //!
 //! # More
 //!
 //! `GUARANTEES.md` in this package says what is promised, under which assumptions, and which tests hold it; `FORMAT.md` documents every byte. The types of
 //! [`embedded_io`] are part of this interface, so the crate is re-exported.
 #![no_std]
+#![cfg_attr(
+    not(feature = "alloc"),
+    allow(dead_code, reason = "much of the floors serves what takes a heap")
+)]
 #![deny(unsafe_code)] // one exception, with its proof: bytes/crc/hardware.rs
 
+#[cfg(feature = "alloc")]
 extern crate alloc;
 #[cfg(any(test, durability_mutants))]
 extern crate std;
@@ -60,13 +66,16 @@ mod planted;
 pub mod planted;
 
 mod bytes;
+#[cfg(feature = "alloc")]
 pub mod checkpoint;
 mod durable;
 mod error;
 mod file;
 mod mode;
+#[cfg(feature = "alloc")]
 pub mod publish;
 pub mod recordlog;
+#[cfg(feature = "alloc")]
 pub mod recover;
 pub mod storage;
 #[cfg(test)]
@@ -78,4 +87,5 @@ pub use bytes::id::EntryId;
 pub use durable::Durable;
 pub use embedded_io;
 pub use error::{Corruption, CorruptionKind, Error, Limit, Operation};
+pub use file::memory::Buffer;
 pub use mode::ReadMode;

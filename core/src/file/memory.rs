@@ -11,7 +11,7 @@ use crate::storage::StoreError;
 /// Memory that bytes pass through.
 ///
 /// With the heap it is a `Vec<u8>`, which grows up to the limits of the options; without, it is a slice of the caller's, whose length is the limit.
-pub(crate) trait Buffer: AsRef<[u8]> + AsMut<[u8]> + Default + sealed::Memory {}
+pub trait Buffer: AsRef<[u8]> + AsMut<[u8]> + Default + sealed::Memory {}
 
 /// The memory of what has a heap.
 #[cfg(feature = "alloc")]
@@ -22,7 +22,8 @@ pub(crate) type Own = &'static mut [u8];
 
 pub(crate) mod sealed {
     /// What else the library asks of memory.
-    pub(crate) trait Memory {
+    #[allow(unreachable_pub, reason = "sealed: nobody else can name it")]
+    pub trait Memory {
         /// Makes sure that it can become that long without failing, and touches nothing: whether it can.
         fn reserve(&mut self, bytes: usize) -> bool;
         /// Makes it that long at least, by zeros: whether it could.
@@ -83,10 +84,7 @@ impl sealed::Memory for &mut [u8] {
 }
 
 /// Makes memory of `bytes` zeros, or says that there is none for it.
-pub(crate) fn grow<E: StoreError>(
-    buffer: &mut impl Buffer,
-    bytes: usize,
-) -> Result<(), Error<E>> {
+pub(crate) fn grow<E: StoreError>(buffer: &mut impl Buffer, bytes: usize) -> Result<(), Error<E>> {
     if buffer.lengthen(bytes) { Ok(()) } else { Err(no_memory(bytes)) }
 }
 

@@ -159,7 +159,8 @@ where
 
     /// Makes the unused part that long, or as long as the buffer may become. Doubles at least, so that few appends meet it.
     fn lengthen(&mut self, bytes: usize) {
-        let wanted = self.filled.saturating_add(bytes).max(self.buffer.as_ref().len().saturating_mul(2));
+        let wanted =
+            self.filled.saturating_add(bytes).max(self.buffer.as_ref().len().saturating_mul(2));
         let wanted = wanted.min(self.buffer_bytes);
         if wanted > self.buffer.as_ref().len() {
             self.buffer.lengthen(wanted); // reserved from the beginning

@@ -193,12 +193,16 @@ where
         self.filled = kept;
         if self.buffer.as_ref().len() < need {
             grow(&mut self.buffer, need)?;
-        } else if self.buffer.as_ref().len() > self.kept_bytes && need <= self.block_bytes && kept == 0 {
+        } else if self.buffer.as_ref().len() > self.kept_bytes
+            && need <= self.block_bytes
+            && kept == 0
+        {
             // One huge record must not cost its memory for ever.
             self.buffer.give_back(self.kept_bytes);
         }
         // A block at a time, however large the buffer has become: what is judged next is then still near the CPU.
-        let end = need.max(self.filled.saturating_add(self.block_bytes)).min(self.buffer.as_ref().len());
+        let end =
+            need.max(self.filled.saturating_add(self.block_bytes)).min(self.buffer.as_ref().len());
         while self.filled < need {
             let position = self.base.saturating_add(self.filled as u64);
             let room = self.buffer.as_mut().get_mut(self.filled..end).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The options of a record log, checked once.
 
-use crate::bytes::frame::PAYLOAD_BYTES_MAX;
+use crate::bytes::frame::{HEADER_BYTES, PAYLOAD_BYTES_MAX};
 use crate::error::Error;
 use crate::storage::{Capabilities, StoreError};
 
@@ -130,6 +130,16 @@ pub(super) struct Checked {
 }
 
 impl Checked {
+    /// With buffers of memory that is lent, in which a record that is appended can be read again.
+    pub(super) fn lent<E: StoreError>(self, bytes: usize) -> Result<Self, Error<E>> {
+        let usable = bytes - bytes % BUFFER_UNIT as usize;
+        let found = u32::try_from(usable).unwrap_or(u32::MAX);
+        range("buffer_bytes", found, BUFFER_UNIT, u32::MAX)?;
+        let longest = u32::try_from(usable.saturating_sub(HEADER_BYTES)).unwrap_or(u32::MAX);
+        let record_bytes_max = self.record_bytes_max.min(longest);
+        Ok(Self { buffer_bytes: usable, read_bytes: usable, record_bytes_max, ..self })
+    }
+
     /// An existing log has an alignment of its own; frames must still be whole granules.
     pub(super) fn check_existing<E: StoreError>(&self, alignment: u32) -> Result<(), Error<E>> {
         power_of_two("alignment", alignment, self.granule, ALIGNMENT_MAX)

@@ -1,14 +1,16 @@
 //! Reads a record log: streaming, in bounded memory, without ever writing.
 
+#[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 use core::fmt;
 
 use crate::EntryId;
 use crate::error::{Context as _, Error, Operation};
+use crate::file::memory::{Buffer, Own};
 use crate::mode::ReadMode;
 use crate::storage::{Directory, Name};
 
-use super::options::RecordLogOptions;
+use super::options::{Checked, RecordLogOptions};
 use super::scan::{End, Opened, Scan, Step};
 
 /// A record, lent by the reader until the next call.
@@ -61,13 +63,14 @@ pub struct RecordLogReport {
 /// assert_eq!((bytes, reader.report().records), (6, 2));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct RecordLogReader<D: Directory> {
+pub struct RecordLogReader<D: Directory, B = Own> {
     /// `None` once the end has been reached.
-    scan: Option<Scan<D::Reader>>,
+    scan: Option<Scan<D::Reader, B>>,
     mode: ReadMode,
     report: RecordLogReport,
 }
 
+#[cfg(feature = "alloc")]
 impl<D: Directory> RecordLogReader<D> {
     /// Opens a log and checks its header.
     ///
@@ -81,12 +84,51 @@ impl<D: Directory> RecordLogReader<D> {
         options: RecordLogOptions,
     ) -> Result<Self, Error<D::Error>> {
         let options = options.check(dir.capabilities())?;
+        Self::begin(&dir, path, mode, &options, Vec::new())
+    }
+
+    /// Copies every record that is left. The memory is that of all of them together.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub fn collect(&mut self) -> Result<Vec<Vec<u8>>, Error<D::Error>> {
+        let mut records = Vec::new();
+        self.for_each(|record| records.push(record.payload.to_vec()))?;
+        Ok(records)
+    }
+}
+
+impl<'b, D: Directory> RecordLogReader<D, &'b mut [u8]> {
+    /// Opens a log and checks its header, to read it through `buffer`, without a heap: 256 bytes at least, and as much as the longest record with its header of 16 bytes.
+    ///
+    /// # Errors
+    /// As [`open`](RecordLogReader::open).
+    pub fn open_in(
+        dir: D,
+        path: Name<'_>,
+        mode: ReadMode,
+        options: RecordLogOptions,
+        buffer: &'b mut [u8],
+    ) -> Result<Self, Error<D::Error>> {
+        let options = options.check(dir.capabilities())?.lent(buffer.len())?;
+        Self::begin(&dir, path, mode, &options, buffer)
+    }
+}
+
+impl<D: Directory, B: Buffer> RecordLogReader<D, B> {
+    fn begin(
+        dir: &D,
+        path: Name<'_>,
+        mode: ReadMode,
+        options: &Checked,
+        buffer: B,
+    ) -> Result<Self, Error<D::Error>> {
         let file = dir.open(path).on(Operation::Open, &path.into())?;
         let file = file.ok_or_else(|| Error::Missing { file: path.into() })?;
         let mut report = RecordLogReport::default();
-        let scan = match Scan::open(file, path.into(), &options)? {
+        let scan = match Scan::open(file, path.into(), options, buffer)? {
             Opened::Log(scan) => Some(scan),
-            Opened::Unfinished { written_end } => {
+            Opened::Unfinished { written_end, .. } => {
                 if mode == ReadMode::Strict {
                     let file = path.into();
                     return Err(Error::TornTail {
@@ -159,23 +201,13 @@ impl<D: Directory> RecordLogReader<D> {
         Ok(self.report)
     }
 
-    /// Copies every record that is left. The memory is that of all of them together.
-    ///
-    /// # Errors
-    /// As [`next`](Self::next).
-    pub fn collect(&mut self) -> Result<Vec<Vec<u8>>, Error<D::Error>> {
-        let mut records = Vec::new();
-        self.for_each(|record| records.push(record.payload.to_vec()))?;
-        Ok(records)
-    }
-
     /// What has been found so far.
     pub const fn report(&self) -> RecordLogReport {
         self.report
     }
 }
 
-impl<D: Directory> fmt::Debug for RecordLogReader<D> {
+impl<D: Directory, B: Buffer> fmt::Debug for RecordLogReader<D, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("RecordLogReader");
         if let Some(scan) = &self.scan {

@@ -31,6 +31,7 @@ use crate::bytes::header::{
 };
 use crate::error::{Context as _, Error, Limit, Operation};
 use crate::file::behind::RESUME_BYTES;
+use crate::file::memory::Buffer;
 use crate::file::sink::Sink;
 use crate::storage::{AppendFile, Directory, Name, NameBuf, StoreError};
 
@@ -42,8 +43,8 @@ const BLOCK: usize = 512;
 
 /// A file that is ready for the next frame.
 #[derive(Debug)]
-pub(super) struct Ready<A> {
-    pub(super) sink: Sink<A>,
+pub(super) struct Ready<A, B> {
+    pub(super) sink: Sink<A, B>,
     pub(super) codec: Codec,
     pub(super) records: u32,
     /// All before the next frame is durable, and there is something before it.
@@ -61,18 +62,19 @@ enum Found {
 }
 
 /// Makes a new log; `None` if the name is taken.
-pub(super) fn create<D: Directory>(
+pub(super) fn create<D: Directory, B: Buffer>(
     dir: &D,
     path: Name<'_>,
     options: &Checked,
-) -> Result<Option<Ready<D::Appender>>, Error<D::Error>> {
+    buffer: B,
+) -> Result<Option<Ready<D::Appender, B>>, Error<D::Error>> {
     let name = NameBuf::from(path);
     let Some(file) = dir.create(path, 0).on(Operation::Create, &name)? else { return Ok(None) };
     let crc = Crc::detect();
     let common = Common { alignment: options.alignment, form: Form::Full, log_id: dir.nonce() };
     let header = RecordLogHeader { common }.encode(crc);
     let codec = Codec::new(crc, header_salt(&header), options.alignment);
-    let mut sink = new_sink(file, name, options)?;
+    let mut sink = new_sink(file, name, options, buffer)?;
     sink.put(&header)?;
     // Only whole granules now, not up to the first frame: behind an unfinished header there must be nothing.
     fill_up_to(
@@ -91,11 +93,12 @@ pub(super) fn create<D: Directory>(
 }
 
 /// Goes on with an existing log; `None` if there is no file.
-pub(super) fn resume<D: Directory>(
+pub(super) fn resume<D: Directory, B: Buffer>(
     dir: &D,
     path: Name<'_>,
     options: &Checked,
-) -> Result<Option<Ready<D::Appender>>, Error<D::Error>> {
+    buffer: &mut B,
+) -> Result<Option<Ready<D::Appender, B>>, Error<D::Error>> {
     let name = NameBuf::from(path);
     if dir.open(path).on(Operation::Open, &name)?.is_none() {
         return Ok(None);
@@ -107,15 +110,18 @@ pub(super) fn resume<D: Directory>(
         }
         dir.sync_dir(path.folder()).on(Operation::SyncDir, &name)?;
     }
-    match inspect(dir, path, options)? {
-        Found::Nothing => start_over(dir, path, options),
-        Found::Log { records: 0, .. } if !can_reopen => start_over(dir, path, options),
+    match inspect(dir, path, options, buffer)? {
+        Found::Nothing => start_over(dir, path, options, core::mem::take(buffer)),
+        Found::Log { records: 0, .. } if !can_reopen => {
+            start_over(dir, path, options, core::mem::take(buffer))
+        }
         Found::Log { .. } if !can_reopen => {
             Err(D::Error::unsupported()).on(Operation::Reopen, &name)
         }
         Found::Log { codec, records, end, file_bytes, closed } => {
             options.check_existing(codec.alignment())?;
-            let Some(mut sink) = reopen(dir, &name, options, codec, end, file_bytes)? else {
+            let lent = core::mem::take(buffer);
+            let Some(mut sink) = reopen(dir, &name, options, codec, end, file_bytes, lent)? else {
                 return Ok(None);
             };
             let torn = end.torn_bytes() > 0;
@@ -135,30 +141,35 @@ pub(super) fn resume<D: Directory>(
 }
 
 /// An unfinished creation, or an empty log that cannot be reopened: nothing in it was ever acknowledged.
-fn start_over<D: Directory>(
+fn start_over<D: Directory, B: Buffer>(
     dir: &D,
     path: Name<'_>,
     options: &Checked,
-) -> Result<Option<Ready<D::Appender>>, Error<D::Error>> {
+    buffer: B,
+) -> Result<Option<Ready<D::Appender, B>>, Error<D::Error>> {
     let name = NameBuf::from(path);
     dir.remove(path).on(Operation::Remove, &name)?; // crash: still there, or gone
     // Otherwise a power cut could bring the old file back in place of the new one.
     dir.sync_dir(path.folder()).on(Operation::SyncDir, &name)?; // crash: gone
-    create(dir, path, options)
+    create(dir, path, options, buffer)
 }
 
 /// Reads the whole log.
-fn inspect<D: Directory>(
+fn inspect<D: Directory, B: Buffer>(
     dir: &D,
     path: Name<'_>,
     options: &Checked,
+    buffer: &mut B,
 ) -> Result<Found, Error<D::Error>> {
     let name = NameBuf::from(path);
     let Some(file) = dir.open(path).on(Operation::Open, &name)? else {
         return Err(Error::Missing { file: name });
     };
-    let mut scan = match Scan::open(file, name, options)? {
-        Opened::Unfinished { .. } => return Ok(Found::Nothing),
+    let mut scan = match Scan::open(file, name, options, core::mem::take(buffer))? {
+        Opened::Unfinished { memory, .. } => {
+            *buffer = memory;
+            return Ok(Found::Nothing);
+        }
         Opened::Log(scan) => scan,
     };
     let end = loop {
@@ -167,18 +178,23 @@ fn inspect<D: Directory>(
         }
     };
     let (codec, records, closed) = (scan.codec(), scan.records(), scan.closed);
-    Ok(Found::Log { codec, records, end, file_bytes: scan.len()?, closed })
+    let file_bytes = scan.len()?;
+    *buffer = scan.into_buffer();
+    // Reading may have taken more than writing does.
+    buffer.give_back(options.buffer_bytes);
+    Ok(Found::Log { codec, records, end, file_bytes, closed })
 }
 
 /// Opens the file behind its end, and fills up to where the next frame begins.
-fn reopen<D: Directory>(
+fn reopen<D: Directory, B: Buffer>(
     dir: &D,
     name: &NameBuf,
     options: &Checked,
     codec: Codec,
     end: End,
     file_bytes: u64,
-) -> Result<Option<Sink<D::Appender>>, Error<D::Error>> {
+    buffer: B,
+) -> Result<Option<Sink<D::Appender, B>>, Error<D::Error>> {
     let granule = u64::from(options.granule);
     let next = end.next_frame;
     // The last frame's padding may be missing; a file cannot be opened beyond its end.
@@ -191,7 +207,7 @@ fn reopen<D: Directory>(
     let Some(file) = dir.reopen(name.as_name(), at).on(Operation::Reopen, name)? else {
         return Ok(None);
     };
-    let mut sink = new_sink(file, name.clone(), options)?;
+    let mut sink = new_sink(file, name.clone(), options, buffer)?;
     // Zeros, unless something is cut off that they complete: a whole last frame lacks its padding.
     fill_up_to(&mut sink, end.fill, next)?;
     if end.zeros_revive && !planted!(RevivedByZeros) {
@@ -203,14 +219,15 @@ fn reopen<D: Directory>(
 
 /// Says which bytes are dead. It stays in the buffer until there is more to write, or the writer is dropped: a log on a full
 /// medium can be opened.
-fn append_resume<A>(
-    sink: &mut Sink<A>,
+fn append_resume<A, B>(
+    sink: &mut Sink<A, B>,
     codec: Codec,
     options: &Checked,
     records: u32,
     end: End,
 ) -> Result<(), Error<A::Error>>
 where
+    B: Buffer,
     A: AppendFile,
     A::Error: StoreError,
 {
@@ -226,16 +243,23 @@ where
     Ok(())
 }
 
-fn new_sink<A>(file: A, name: NameBuf, options: &Checked) -> Result<Sink<A>, Error<A::Error>>
+fn new_sink<A, B>(
+    file: A,
+    name: NameBuf,
+    options: &Checked,
+    buffer: B,
+) -> Result<Sink<A, B>, Error<A::Error>>
 where
+    B: Buffer,
     A: AppendFile,
     A::Error: StoreError,
 {
-    Sink::new(file, name, alloc::vec::Vec::new(), options.buffer_bytes, options.granule)
+    Sink::new(file, name, buffer, options.buffer_bytes, options.granule)
 }
 
-fn fill_up_to<A>(sink: &mut Sink<A>, fill: u8, offset: u64) -> Result<(), Error<A::Error>>
+fn fill_up_to<A, B>(sink: &mut Sink<A, B>, fill: u8, offset: u64) -> Result<(), Error<A::Error>>
 where
+    B: Buffer,
     A: AppendFile,
     A::Error: StoreError,
 {

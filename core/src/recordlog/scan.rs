@@ -12,6 +12,7 @@ use crate::bytes::header::{
 use crate::error::{Corruption, CorruptionKind, Error};
 use crate::file::behind::InPlace;
 use crate::file::frames::{BadKind, Frames, Next};
+use crate::file::memory::Buffer;
 use crate::file::window::Window;
 use crate::storage::{NameBuf, ReadFile, StoreError};
 
@@ -19,19 +20,21 @@ use super::options::Checked;
 
 /// What the first bytes of a record log say.
 #[derive(Debug)]
-pub(super) enum Opened<R> {
-    Log(Scan<R>),
+pub(super) enum Opened<R, B> {
+    Log(Scan<R, B>),
     /// Its creation was cut short; nothing was ever acknowledged in it.
     Unfinished {
         /// Behind the last byte that is not room.
         written_end: u64,
+        /// What it was read with.
+        memory: B,
     },
 }
 
 /// The records of a log, in order.
 #[derive(Debug)]
-pub(super) struct Scan<R> {
-    frames: Frames<R>,
+pub(super) struct Scan<R, B> {
+    frames: Frames<R, B>,
     pub(super) dead_bytes: u64,
     /// The last frame seen is a close frame.
     pub(super) closed: bool,
@@ -78,8 +81,9 @@ impl End {
     }
 }
 
-impl<R> Scan<R>
+impl<R, B> Scan<R, B>
 where
+    B: Buffer,
     R: ReadFile,
     R::Error: StoreError,
 {
@@ -88,9 +92,10 @@ where
         file: R,
         name: NameBuf,
         options: &Checked,
-    ) -> Result<Opened<R>, Error<R::Error>> {
+        buffer: B,
+    ) -> Result<Opened<R, B>, Error<R::Error>> {
         let crc = Crc::detect();
-        let mut window = Window::new(file, name, alloc::vec::Vec::new(), options.read_bytes)?;
+        let mut window = Window::new(file, name, buffer, options.read_bytes)?;
         let bytes = window.at(0, RECORD_LOG_HEADER_BYTES)?;
         let salt = bytes.first_chunk::<RECORD_LOG_HEADER_BYTES>().map_or(0, header_salt);
         match RecordLogHeader::decode(crc, bytes) {
@@ -112,7 +117,8 @@ where
                 if window.written_end(header_end)? > header_end {
                     return Err(corrupt(window.name(), 0, None, CorruptionKind::FileHeader));
                 }
-                Ok(Opened::Unfinished { written_end: window.written_end(0)? })
+                let written_end = window.written_end(0)?;
+                Ok(Opened::Unfinished { written_end, memory: window.into_buffer() })
             }
         }
     }
@@ -135,8 +141,12 @@ where
     }
 
     /// The bound on the file's length.
-    pub(super) fn len(self) -> Result<u64, Error<R::Error>> {
-        self.frames.into_window().len()
+    pub(super) fn len(&mut self) -> Result<u64, Error<R::Error>> {
+        self.frames.len()
+    }
+
+    pub(super) fn into_buffer(self) -> B {
+        self.frames.into_window().into_buffer()
     }
 
     /// Goes on to the next record.

@@ -10,6 +10,7 @@ use crate::bytes::frame::{Codec, Flags};
 use crate::durable::Durable;
 use crate::error::{Context as _, Error, Limit, Operation};
 use crate::file::behind::RESUME_BYTES;
+use crate::file::memory::{Buffer, Own};
 use crate::file::sibling::sibling;
 use crate::file::sink::Sink;
 use crate::storage::{Directory, Locking, Name};
@@ -49,8 +50,11 @@ const CONTROL_FRAMES: u64 = 4;
 /// assert_eq!(log.flush_and_sync()?.through(), log.last_record());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct RecordLogWriter<D: Directory> {
-    sink: Sink<D::Appender>,
+pub struct RecordLogWriter<D: Directory, B = Own>
+where
+    B: Buffer,
+{
+    sink: Sink<D::Appender, B>,
     codec: Codec,
     options: Checked,
     records: u32,
@@ -63,6 +67,7 @@ pub struct RecordLogWriter<D: Directory> {
     _lock: D::Lock,
 }
 
+#[cfg(feature = "alloc")]
 impl<D: Directory> RecordLogWriter<D> {
     /// Makes a new log.
     ///
@@ -78,10 +83,7 @@ impl<D: Directory> RecordLogWriter<D> {
         options: RecordLogOptions,
     ) -> Result<Self, Error<D::Error>> {
         let options = options.check(dir.capabilities())?;
-        let lock = take_lock(&dir, path)?;
-        let ready = resume::create(&dir, path, &options)?;
-        let ready = ready.ok_or_else(|| Error::Exists { file: path.into() })?;
-        Ok(Self::new(ready, options, lock))
+        Self::create_through(dir, path, options, alloc::vec::Vec::new())
     }
 
     /// Goes on with an existing log, behind its last whole record.
@@ -106,10 +108,7 @@ impl<D: Directory> RecordLogWriter<D> {
         options: RecordLogOptions,
     ) -> Result<Self, Error<D::Error>> {
         let options = options.check(dir.capabilities())?;
-        let lock = take_lock(&dir, path)?;
-        let ready = resume::resume(&dir, path, &options)?;
-        let ready = ready.ok_or_else(|| Error::Missing { file: path.into() })?;
-        Ok(Self::new(ready, options, lock))
+        Self::resume_through(dir, path, options, alloc::vec::Vec::new())
     }
 
     /// Goes on with an existing log, or makes a new one.
@@ -122,16 +121,95 @@ impl<D: Directory> RecordLogWriter<D> {
         options: RecordLogOptions,
     ) -> Result<Self, Error<D::Error>> {
         let options = options.check(dir.capabilities())?;
+        Self::open_through(dir, path, options, alloc::vec::Vec::new())
+    }
+}
+
+impl<'b, D: Directory> RecordLogWriter<D, &'b mut [u8]> {
+    /// [`create`](RecordLogWriter::create) through `buffer`, without a heap: 256 bytes at least, and as much as the longest record with its header of 16 bytes.
+    ///
+    /// # Errors
+    /// As [`create`](RecordLogWriter::create).
+    pub fn create_in(
+        dir: D,
+        path: Name<'_>,
+        options: RecordLogOptions,
+        buffer: &'b mut [u8],
+    ) -> Result<Self, Error<D::Error>> {
+        let options = options.check(dir.capabilities())?.lent(buffer.len())?;
+        Self::create_through(dir, path, options, buffer)
+    }
+
+    /// [`resume`](RecordLogWriter::resume) through `buffer`, as [`create_in`](Self::create_in).
+    ///
+    /// # Errors
+    /// As [`resume`](RecordLogWriter::resume).
+    pub fn resume_in(
+        dir: D,
+        path: Name<'_>,
+        options: RecordLogOptions,
+        buffer: &'b mut [u8],
+    ) -> Result<Self, Error<D::Error>> {
+        let options = options.check(dir.capabilities())?.lent(buffer.len())?;
+        Self::resume_through(dir, path, options, buffer)
+    }
+
+    /// [`open`](RecordLogWriter::open) through `buffer`, as [`create_in`](Self::create_in).
+    ///
+    /// # Errors
+    /// As [`open`](RecordLogWriter::open).
+    pub fn open_in(
+        dir: D,
+        path: Name<'_>,
+        options: RecordLogOptions,
+        buffer: &'b mut [u8],
+    ) -> Result<Self, Error<D::Error>> {
+        let options = options.check(dir.capabilities())?.lent(buffer.len())?;
+        Self::open_through(dir, path, options, buffer)
+    }
+}
+
+impl<D: Directory, B: Buffer> RecordLogWriter<D, B> {
+    fn create_through(
+        dir: D,
+        path: Name<'_>,
+        options: Checked,
+        buffer: B,
+    ) -> Result<Self, Error<D::Error>> {
         let lock = take_lock(&dir, path)?;
-        let ready = match resume::resume(&dir, path, &options)? {
+        let ready = resume::create(&dir, path, &options, buffer)?;
+        let ready = ready.ok_or_else(|| Error::Exists { file: path.into() })?;
+        Ok(Self::new(ready, options, lock))
+    }
+
+    fn resume_through(
+        dir: D,
+        path: Name<'_>,
+        options: Checked,
+        mut buffer: B,
+    ) -> Result<Self, Error<D::Error>> {
+        let lock = take_lock(&dir, path)?;
+        let ready = resume::resume(&dir, path, &options, &mut buffer)?;
+        let ready = ready.ok_or_else(|| Error::Missing { file: path.into() })?;
+        Ok(Self::new(ready, options, lock))
+    }
+
+    fn open_through(
+        dir: D,
+        path: Name<'_>,
+        options: Checked,
+        mut buffer: B,
+    ) -> Result<Self, Error<D::Error>> {
+        let lock = take_lock(&dir, path)?;
+        let ready = match resume::resume(&dir, path, &options, &mut buffer)? {
             Some(ready) => ready,
-            None => resume::create(&dir, path, &options)?
+            None => resume::create(&dir, path, &options, buffer)?
                 .ok_or_else(|| Error::Exists { file: path.into() })?,
         };
         Ok(Self::new(ready, options, lock))
     }
 
-    fn new(ready: Ready<D::Appender>, options: Checked, lock: D::Lock) -> Self {
+    fn new(ready: Ready<D::Appender, B>, options: Checked, lock: D::Lock) -> Self {
         let Ready { sink, codec, records, proven, unsynced, closed } = ready;
         Self { sink, codec, options, records, proven, unsynced, closed, _lock: lock }
     }
@@ -264,14 +342,14 @@ const fn widen(number: u32) -> u64 {
     number as u64
 }
 
-impl<D: Directory> Drop for RecordLogWriter<D> {
+impl<D: Directory, B: Buffer> Drop for RecordLogWriter<D, B> {
     fn drop(&mut self) {
         // A courtesy to those who forgot to close: nobody is told whether it worked. A poisoned sink refuses.
         let _ = self.sink.flush();
     }
 }
 
-impl<D: Directory> fmt::Debug for RecordLogWriter<D> {
+impl<D: Directory, B: Buffer> fmt::Debug for RecordLogWriter<D, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecordLogWriter")
             .field("path", &self.path())

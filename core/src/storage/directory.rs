@@ -3,6 +3,7 @@
 //! Must never know anything of logs or checkpoints: a POSIX file system, memory, FAT, littlefs and raw NOR
 //! flash all fit behind it.
 
+#[cfg(feature = "alloc")]
 use alloc::string::String;
 
 use embedded_io::ErrorKind;
@@ -249,6 +250,7 @@ pub trait Directory {
 
     /// The operating system's path of a file, for tools and messages; `None` where there is no such path, or where
     /// it is not Unicode. Reading or writing through it is outside every guarantee.
+    #[cfg(feature = "alloc")]
     fn file_path(&self, name: Name<'_>) -> Option<String> {
         let _ = name;
         None

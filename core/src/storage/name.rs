@@ -3,11 +3,12 @@
 //! Must never let through a name that could leave the directory (`..`, an absolute path), address the
 //! directory itself (the empty name), or mean different files on different systems.
 
+#[cfg(feature = "alloc")]
 use alloc::boxed::Box;
 use core::fmt;
 
-/// Longest name in bytes, separators included.
-pub const NAME_BYTES_MAX: usize = 120;
+/// Longest name in bytes, separators included: 120, or 32 without the feature `alloc`, as errors carry names.
+pub const NAME_BYTES_MAX: usize = if cfg!(feature = "alloc") { 120 } else { 32 };
 /// Longest single component in bytes.
 pub const COMPONENT_BYTES_MAX: usize = 64;
 /// Most components in a name (folders and the file itself).
@@ -221,8 +222,24 @@ impl fmt::Display for Folder<'_> {
 /// An owned [`Name`], as errors and writers carry it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct NameBuf {
-    /// Boxed, so that an error stays small enough to be returned by value.
-    text: Box<str>,
+    text: Text,
+}
+
+/// Boxed, so that an error stays small enough to be returned by value.
+#[cfg(feature = "alloc")]
+type Text = Box<str>;
+#[cfg(not(feature = "alloc"))]
+type Text = heapless::String<NAME_BYTES_MAX>;
+
+#[cfg(feature = "alloc")]
+fn text_of(name: &str) -> Text {
+    name.into()
+}
+
+#[cfg(not(feature = "alloc"))]
+fn text_of(name: &str) -> Text {
+    // A name is no longer than that.
+    name.try_into().unwrap_or_default()
 }
 
 impl NameBuf {
@@ -256,7 +273,7 @@ impl NameBuf {
 
     /// For errors about no file in particular.
     pub(crate) fn unnamed() -> Self {
-        Self { text: "".into() }
+        Self { text: text_of("") }
     }
 }
 
@@ -293,7 +310,7 @@ impl fmt::Debug for FolderBuf {
 
 impl From<Name<'_>> for NameBuf {
     fn from(name: Name<'_>) -> Self {
-        Self { text: name.text.into() }
+        Self { text: text_of(name.text) }
     }
 }
 

@@ -1,12 +1,15 @@
 //! Which segments make up the log: FORMAT.md, "Where a WAL ends", rules 1 and 2. Pure: from headers to a verdict.
 
+#[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
+#[cfg(feature = "alloc")]
 use crate::EntryId;
 use crate::bytes::frame::Form;
 use crate::bytes::header::{Origin, SegmentHeader};
 use crate::error::CorruptionKind;
 
+#[cfg(feature = "alloc")]
 /// A segment's file and what its first bytes are; `None` if they do not verify.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Observed {
@@ -50,17 +53,20 @@ pub(crate) struct Broken {
     pub(crate) kind: CorruptionKind,
 }
 
+#[cfg(feature = "alloc")]
 /// The tail: the highest segment whose header verifies. `observed` is sorted by number.
 pub(crate) fn tail(observed: &[Observed]) -> Option<(u32, SegmentHeader)> {
     observed.iter().rev().find_map(|seen| Some((seen.number, seen.header?)))
 }
 
+#[cfg(feature = "alloc")]
 /// Whether a truncation after `segment` was begun took back entry `id`.
 pub(crate) fn was_truncated(chain: &[Segment], id: EntryId, segment: u32) -> bool {
     let mut cuts = chain.iter().filter(|begun| begun.origin == Origin::Truncation);
     cuts.any(|cut| cut.number > segment && cut.first_id <= id.get())
 }
 
+#[cfg(feature = "alloc")]
 /// The segments from the oldest live one to the tail.
 pub(crate) fn chain(observed: &[Observed], oldest: u32) -> Result<Vec<Segment>, Broken> {
     let mut chain = Vec::new();

@@ -62,6 +62,7 @@ impl<H: Hooks + ?Sized> Hooks for &mut H {
     }
 }
 
+#[cfg(feature = "alloc")]
 impl<H: Hooks + ?Sized> Hooks for alloc::boxed::Box<H> {
     fn now_ms(&self) -> u64 {
         (**self).now_ms()

@@ -9,10 +9,11 @@ use crate::error::{Context as _, Error, Operation};
 use crate::file::memory::reserve;
 use crate::storage::{Directory, Locking};
 
-use super::discover::{Discovered, Purpose, discover};
+use super::discover::{Discovered, discover};
+use super::found::TornTail;
+use super::headless::Purpose;
 use super::hooks::Hooks;
 use super::options::{Settings, WalOptions};
-use super::raw_reader::TornTail;
 use super::raw_writer::RawWalWriter;
 use super::tail::Tail;
 use super::upcoming::Upcoming;

@@ -11,9 +11,11 @@ use crate::mode::ReadMode;
 use crate::storage::{Directory, ReadFile, StoreError};
 
 use super::chain::Segment;
-use super::discover::{Purpose, discover, open_segment};
+use super::discover::{discover, open_segment};
+use super::found::{RawEntry, TornTail};
+use super::headless::Purpose;
 use super::index::{Index, Mark, STRIDE_BYTES_MAX};
-use super::raw_reader::{RawEntry, RawWalReader, ReplayReport, TornTail};
+use super::raw_reader::{RawWalReader, ReplayReport};
 use super::segment::SegmentReader;
 
 /// The segment that an entry was read from last.

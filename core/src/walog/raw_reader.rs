@@ -13,7 +13,9 @@ use crate::storage::{Directory, NameBuf};
 
 use super::SegmentRange;
 use super::chain::{self, Segment};
-use super::discover::{Purpose, discover, open_segment};
+use super::discover::{discover, open_segment};
+use super::found::{RawEntry, TornTail};
+use super::headless::Purpose;
 use super::index::Index;
 use super::options::{Settings, WalOptions};
 use super::random::{self, Access};
@@ -40,20 +42,6 @@ pub struct RawWalReader<D: Directory> {
     pub(super) access: Option<Access<D::Reader>>,
 }
 
-/// An entry of a log, lent until the next one is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RawEntry<'a> {
-    /// Its id.
-    pub id: EntryId,
-    /// The record, as it was appended.
-    pub payload: &'a [u8],
-    /// The number of its segment.
-    pub segment: u32,
-    /// Where its frame begins in the segment's file.
-    pub offset: u64,
-}
-
 /// What a replay found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -66,18 +54,6 @@ pub struct ReplayReport {
     pub segments: u32,
     /// The torn tail, if the end of the log was reached and has one.
     pub torn: Option<TornTail>,
-}
-
-/// Bytes at the end of a log that were never acknowledged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TornTail {
-    /// The tail segment's file.
-    pub file: NameBuf,
-    /// Where the log ends in it.
-    pub offset: u64,
-    /// The torn bytes, up to the last that is not blank.
-    pub bytes: u64,
 }
 
 impl<D: Directory> RawWalReader<D> {

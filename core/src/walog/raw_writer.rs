@@ -14,10 +14,10 @@ use crate::error::{Context as _, Error, Operation};
 use crate::storage::{Directory, NameBuf};
 
 use super::chain::{self, Segment};
+use super::found::TornTail;
 use super::hooks::{Event, Hooks};
 use super::ids::EntryIds;
 use super::options::{FlushPolicy, Settings};
-use super::raw_reader::TornTail;
 use super::tail::Tail;
 use super::upcoming::Upcoming;
 

@@ -10,14 +10,14 @@ use crate::bytes::header::{
     Decoded, FileHeader as _, SEGMENT_HEADER_BYTES, SegmentHeader, segment_salt,
 };
 use crate::error::{Corruption, CorruptionKind, Error};
-use crate::file::memory::{Buffer, Own};
 use crate::file::frames::{Bad, BadKind, Cursor, Frame, Frames, Next};
+use crate::file::memory::{Buffer, Own};
 use crate::file::window::Window;
 use crate::storage::{NameBuf, ReadFile, StoreError};
 
 use super::chain::{Sealed, Segment};
+use super::found::TornTail;
 use super::options::Settings;
-use super::raw_reader::TornTail;
 
 /// Reads one segment.
 #[derive(Debug)]

@@ -27,7 +27,8 @@ fn settings<E: StoreError>(
 ) -> Result<Settings, Error<E>> {
     let usable = buffer_bytes - buffer_bytes % BUFFER_BYTES_MIN;
     let bytes = u32::try_from(usable).unwrap_or(u32::MAX).min(256 << 20);
-    let mut settings: Settings = options.clone().buffer_bytes(bytes).read_bytes(bytes).check(capabilities)?;
+    let mut settings: Settings =
+        options.clone().buffer_bytes(bytes).read_bytes(bytes).check(capabilities)?;
     let unknown = |option, found| Err(Error::BadOption { option, found, min: 0, max: 0 });
     if settings.preallocate || settings.recycle {
         return unknown("preallocate", 1);

@@ -10,9 +10,9 @@ use crate::error::Error;
 use crate::mode::ReadMode;
 use crate::storage::Directory;
 
-use super::super::discover::Purpose;
+use super::super::found::{RawEntry, TornTail};
+use super::super::headless::Purpose;
 use super::super::options::{Settings, WalOptions};
-use super::super::raw_reader::{RawEntry, TornTail};
 use super::super::segment::SegmentReader;
 use super::walk::{Lent, Log, Walk};
 

@@ -10,7 +10,7 @@ use crate::file::window::read_at;
 use crate::storage::{Directory, NameBuf, StoreError};
 
 use super::super::chain::{self, Broken, Sealed, Segment};
-use super::super::discover::{self, Purpose, headless};
+use super::super::headless::{self, Purpose, headless};
 use super::super::name::{EXTENSION, parse};
 use super::super::options::Settings;
 use super::super::segment::{self, End, SegmentReader};
@@ -88,7 +88,7 @@ impl<D: Directory> Walk<'_, D> {
 
     /// A segment's header; `None` if it does not verify.
     pub(super) fn header(&self, number: u32) -> Result<Option<SegmentHeader>, Error<D::Error>> {
-        let (mut file, name) = discover::open(self.dir, self.settings, number)?;
+        let (mut file, name) = headless::open(self.dir, self.settings, number)?;
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
         let count = read_at(&mut file, &name, 0, &mut bytes)?;
         match SegmentHeader::decode(Crc::detect(), bytes.get(..count).unwrap_or_default()) {
@@ -182,7 +182,7 @@ impl<D: Directory> Walk<'_, D> {
         sealed: Option<Sealed>,
         buffer: Lent<'b>,
     ) -> Result<SegmentReader<D::Reader, Lent<'b>>, Error<D::Error>> {
-        let (file, name) = discover::open(self.dir, self.settings, header.segment)?;
+        let (file, name) = headless::open(self.dir, self.settings, header.segment)?;
         let segment = segment_of(header, sealed);
         let log_id = header.common.log_id;
         let frames = segment::frames(file, name, buffer, self.settings, log_id, &segment)?;
@@ -233,11 +233,7 @@ impl<D: Directory> Walk<'_, D> {
     }
 
     /// The number of the segment before one, if that is part of the log.
-    fn link(
-        &self,
-        header: &SegmentHeader,
-        oldest: u32,
-    ) -> Result<Option<u32>, Error<D::Error>> {
+    fn link(&self, header: &SegmentHeader, oldest: u32) -> Result<Option<u32>, Error<D::Error>> {
         let Some(previous) = header.previous.filter(|previous| previous.segment >= oldest) else {
             return Ok(None);
         };
@@ -255,8 +251,7 @@ impl<D: Directory> Walk<'_, D> {
     ) -> Result<Option<Sealed>, Error<D::Error>> {
         let entries = successor.first_id.checked_sub(header.first_id);
         let entries = entries.and_then(|count| u32::try_from(count).ok());
-        let entries =
-            entries.ok_or_else(|| self.broken(header.segment, CorruptionKind::Chain))?;
+        let entries = entries.ok_or_else(|| self.broken(header.segment, CorruptionKind::Chain))?;
         Ok(successor.previous.map(|previous| Sealed {
             end: previous.end,
             checksum: previous.checksum,
@@ -295,7 +290,7 @@ impl<D: Directory> Walk<'_, D> {
         buffer: Lent<'_>,
     ) -> Result<(), Error<D::Error>> {
         let mut frames = headless(self.dir, self.settings, log_id, number, buffer)?;
-        discover::judge_unfinished(&mut frames, log_id, number)?
+        headless::judge_unfinished(&mut frames, log_id, number)?
             .then_some(())
             .ok_or_else(|| self.broken(number, CorruptionKind::FileHeader))
     }
@@ -347,4 +342,3 @@ pub(super) fn segment_of(header: &SegmentHeader, sealed: Option<Sealed>) -> Segm
         sealed,
     }
 }
-

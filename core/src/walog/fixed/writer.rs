@@ -16,7 +16,7 @@ use crate::error::{Context as _, Error, Limit, Operation};
 use crate::file::sink::Sink;
 use crate::storage::{Directory, Locking, StoreError as _};
 
-use super::super::discover::Purpose;
+use super::super::headless::Purpose;
 use super::super::ids::EntryIds;
 use super::super::options::{Settings, WalOptions};
 use super::super::tail::Tail;
@@ -473,8 +473,7 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         }
         let (bytes, length) = control.encode();
         let (flags, codec) = (self.tail.flags(true, false), self.tail.codec());
-        let (payload, position) =
-            (bytes.get(..length).unwrap_or_default(), self.tail.position());
+        let (payload, position) = (bytes.get(..length).unwrap_or_default(), self.tail.position());
         let header = self.tail.sink()?.append(codec, flags, position, payload)?;
         self.tail.appended(&header);
         match control {

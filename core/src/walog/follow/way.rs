@@ -12,7 +12,8 @@ use crate::file::window::read_at;
 use crate::storage::{Directory, NameBuf};
 
 use super::super::chain::{Sealed, Segment};
-use super::super::discover::{Discovered, Purpose, discover, list};
+use super::super::discover::{Discovered, discover, list};
+use super::super::headless::Purpose;
 use super::super::segment;
 use super::live::Live;
 use super::route::{Route, is_same, route, sealed_by};
