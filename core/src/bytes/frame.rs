@@ -289,7 +289,11 @@ impl Codec {
     }
 
     /// Judges sixteen bytes at `offset`, in the full form.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "a third of a replay's instructions, and the compiler is of two minds"
+    )]
     pub(crate) fn decode(self, offset: u64, bytes: &[u8; HEADER_BYTES]) -> Decoded {
         let word = get_u32(bytes, WORD);
         let position = get_u32(bytes, POSITION);

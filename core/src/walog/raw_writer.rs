@@ -166,9 +166,23 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     pub fn append(&mut self, payload: &[u8]) -> Result<EntryId, Error<D::Error>> {
         let payload_bytes = self.check_record(payload.len() as u64)?;
         self.check()?;
+        if self.settings.form == Form::Compact {
+            return self.append_compactly(payload);
+        }
         self.poisoned = true;
         self.make_room(self.frame_bytes(payload_bytes))?;
-        let id = self.append_entry(payload, false)?;
+        let id = self.append_full_entry(payload, false)?;
+        self.policy()?;
+        self.poisoned = false;
+        Ok(id)
+    }
+
+    /// [`append`](Self::append), of a record that was checked, in a compact frame.
+    #[inline(never)]
+    fn append_compactly(&mut self, payload: &[u8]) -> Result<EntryId, Error<D::Error>> {
+        self.poisoned = true;
+        self.make_room(self.frame_bytes(payload.len() as u64))?;
+        let id = self.append_compact_entry(payload, false)?;
         self.policy()?;
         self.poisoned = false;
         Ok(id)
@@ -311,9 +325,19 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         payload: &[u8],
         more: bool,
     ) -> Result<EntryId, Error<D::Error>> {
-        if self.settings.form == Form::Compact {
-            return self.append_compact_entry(payload, more);
+        match self.settings.form {
+            Form::Full => self.append_full_entry(payload, more),
+            Form::Compact => self.append_compact_entry(payload, more),
         }
+    }
+
+    /// [`append_entry`](Self::append_entry), in a full frame.
+    #[inline]
+    fn append_full_entry(
+        &mut self,
+        payload: &[u8],
+        more: bool,
+    ) -> Result<EntryId, Error<D::Error>> {
         let flags = self.tail.flags(false, more);
         let position = self.tail.position().saturating_add(1);
         let codec = self.codec();
