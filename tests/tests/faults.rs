@@ -14,7 +14,8 @@ use durability_core::embedded_io::{
 use durability_core::storage::{
     AppendFile as _, Directory, Folder, MemoryDirectory, Name, ReadFile as _, StoreError as _,
 };
-use durability_testkit::backends::{NorDirectory, NorGeometry};
+use durability_flash::{FlashDirectory, FlashOptions};
+use durability_testkit::backends::NorChip;
 use durability_testkit::faults::{Counters, Fault, FaultyDirectory, Operation};
 
 fn name(text: &'static str) -> Name<'static> {
@@ -103,8 +104,9 @@ fn a_lasting_fault_ends_when_it_is_healed() {
 
 #[test]
 fn a_short_write_stores_whole_granules_and_then_fails() {
-    let geometry = NorGeometry { blocks: 8, block_bytes: 2048, granule: 16 };
-    let dir = FaultyDirectory::new(NorDirectory::new(geometry, 2).unwrap());
+    let chip = NorChip::<1, 16, 2048>::new(8);
+    let flash = FlashDirectory::<_, 4>::mount(chip, FlashOptions::new()).unwrap();
+    let dir = FaultyDirectory::new(&flash);
     let mut file = dir.create(name("A"), 0).unwrap().unwrap();
     dir.counters().fail_nth(Operation::Write, 1, Fault::ShortWrite);
     assert_eq!(file.write(&[1; 80]).unwrap(), 32);

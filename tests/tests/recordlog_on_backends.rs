@@ -10,7 +10,8 @@ use durability_core::checkpoint::{CheckpointMeta, CheckpointOptions, CheckpointW
 use durability_core::recordlog::{RecordLogOptions, RecordLogReader, RecordLogWriter};
 use durability_core::storage::{Directory, Name};
 use durability_core::{Error, Limit, ReadMode};
-use durability_testkit::backends::{FatDirectory, NorDirectory, NorGeometry, Tearing};
+use durability_flash::{FlashDirectory, FlashOptions};
+use durability_testkit::backends::{FatDirectory, NorChip, Tearing};
 
 fn path() -> Name<'static> {
     Name::new("EVENTS.LOG").unwrap()
@@ -56,50 +57,62 @@ fn read<D: Directory>(dir: &D) -> Vec<Vec<u8>> {
     }
 }
 
+type Flash<const GRANULE: usize> = FlashDirectory<NorChip<1, GRANULE, 1024>, 2>;
+
+/// Two slots of two blocks.
+fn mount<const GRANULE: usize>(chip: NorChip<1, GRANULE, 1024>) -> Flash<GRANULE> {
+    FlashDirectory::mount(chip.powered(), FlashOptions::new()).unwrap()
+}
+
+fn flash<const GRANULE: usize>() -> Flash<GRANULE> {
+    mount(NorChip::new(4))
+}
+
+fn cut_twice<const GRANULE: usize>(tearing: Tearing) {
+    let mut cuts = 0;
+    for first in 1.. {
+        let dir = flash::<GRANULE>();
+        dir.with_flash(|chip| chip.cut_power_at(first, tearing));
+        let (mut acknowledged, mut tried) = (Vec::new(), Vec::new());
+        run(&&dir, 1, &mut acknowledged, &mut tried);
+        let chip = dir.into_flash();
+        let done = chip.operations() < first;
+        // Every second cut is tried behind some first one.
+        for second in (1 + first % 7..).step_by(7) {
+            let dir = mount(chip.clone());
+            let found = read(&&dir);
+            assert!(tried.starts_with(&found) && found.starts_with(&acknowledged));
+            dir.with_flash(|chip| chip.cut_power_at(second, tearing));
+            let (mut acknowledged, mut tried) = (found.clone(), found);
+            run(&&dir, 2, &mut acknowledged, &mut tried);
+            let done = dir.with_flash(|chip| chip.is_powered());
+            let dir = mount(dir.into_flash());
+            let found = read(&&dir);
+            assert!(
+                tried.starts_with(&found) && found.starts_with(&acknowledged),
+                "{first}, {second}"
+            );
+            let mut last = RecordLogWriter::open(&dir, path(), options()).unwrap();
+            last.append(b"last")
+                .unwrap_or_else(|error| panic!("{GRANULE} {tearing:?} {first} {second}: {error}"));
+            last.close().unwrap();
+            cuts += 1;
+            if done {
+                break;
+            }
+        }
+        if done {
+            break;
+        }
+    }
+    assert!(cuts > 100, "only {cuts}");
+}
+
 #[test]
 fn no_power_cut_on_flash_loses_an_acknowledged_record() {
-    for granule in [4, 16] {
-        for tearing in [Tearing::Nothing, Tearing::Front, Tearing::Back, Tearing::Junk] {
-            let geometry = NorGeometry { blocks: 4, block_bytes: 1024, granule };
-            let mut cuts = 0;
-            for first in 1.. {
-                let dir = NorDirectory::new(geometry, 2).unwrap();
-                dir.cut_power_at(first, tearing);
-                let (mut acknowledged, mut tried) = (Vec::new(), Vec::new());
-                run(&dir, 1, &mut acknowledged, &mut tried);
-                let done = dir.operations() < first;
-                // Every second cut is tried behind some first one.
-                for second in (1 + first % 7..).step_by(7) {
-                    let dir = NorDirectory::mount(dir.chip().powered(), 2).unwrap();
-                    let found = read(&dir);
-                    assert!(tried.starts_with(&found) && found.starts_with(&acknowledged));
-                    dir.cut_power_at(second, tearing);
-                    let before = dir.operations();
-                    let (mut acknowledged, mut tried) = (found.clone(), found);
-                    run(&dir, 2, &mut acknowledged, &mut tried);
-                    let done = dir.operations() - before < second;
-                    let dir = NorDirectory::mount(dir.chip().powered(), 2).unwrap();
-                    let found = read(&dir);
-                    assert!(
-                        tried.starts_with(&found) && found.starts_with(&acknowledged),
-                        "{first}, {second}"
-                    );
-                    let mut last = RecordLogWriter::open(&dir, path(), options()).unwrap();
-                    last.append(b"last").unwrap_or_else(|error| {
-                        panic!("{granule} {tearing:?} {first} {second}: {error}")
-                    });
-                    last.close().unwrap();
-                    cuts += 1;
-                    if done {
-                        break;
-                    }
-                }
-                if done {
-                    break;
-                }
-            }
-            assert!(cuts > 100, "only {cuts}");
-        }
+    for tearing in Tearing::ALL {
+        cut_twice::<4>(tearing);
+        cut_twice::<16>(tearing);
     }
 }
 
@@ -114,21 +127,25 @@ fn a_log_on_fat_is_resumed_and_read_back() {
     assert_eq!(read(&dir), acknowledged);
 }
 
+fn long_records<const GRANULE: usize>() {
+    let options_of_slot = FlashOptions::new().slot_blocks(16);
+    let chip = NorChip::<1, GRANULE, 1024>::new(32);
+    let dir = FlashDirectory::<_, 2>::mount(chip, options_of_slot).unwrap();
+    let mut log = RecordLogWriter::open(&dir, path(), options()).unwrap();
+    let records: Vec<Vec<u8>> =
+        (0..12).map(|n| vec![u8::try_from(n).unwrap(); 760 + 5 * n]).collect();
+    for record in &records {
+        log.append(record).unwrap();
+    }
+    log.close().unwrap();
+    assert_eq!(read(&&dir), records);
+}
+
 /// Flash takes whole granules, each of them once: also of records that go past the buffer.
 #[test]
 fn records_longer_than_the_buffer_go_out_in_whole_granules() {
-    for granule in [4, 16] {
-        let dir =
-            NorDirectory::new(NorGeometry { blocks: 32, block_bytes: 1024, granule }, 16).unwrap();
-        let mut log = RecordLogWriter::open(&dir, path(), options()).unwrap();
-        let records: Vec<Vec<u8>> =
-            (0..12).map(|n| vec![u8::try_from(n).unwrap(); 760 + 5 * n]).collect();
-        for record in &records {
-            log.append(record).unwrap();
-        }
-        log.close().unwrap();
-        assert_eq!(read(&dir), records);
-    }
+    long_records::<4>();
+    long_records::<16>();
 }
 
 /// A log is full when the next record would be behind the last byte that a file can have, and not a byte before.
@@ -136,8 +153,7 @@ fn records_longer_than_the_buffer_go_out_in_whole_granules() {
 fn a_file_is_filled_to_the_byte_and_opens_again() {
     let mut exact = 0;
     for bytes in 0..64 {
-        let geometry = NorGeometry { blocks: 4, block_bytes: 1024, granule: 4 };
-        let dir = NorDirectory::new(geometry, 1).unwrap();
+        let dir = flash::<4>();
         let mut log = RecordLogWriter::open(&dir, path(), options()).unwrap();
         let mut count = 0;
         let (found, limit) = loop {
@@ -161,10 +177,9 @@ fn a_file_is_filled_to_the_byte_and_opens_again() {
 #[test]
 fn a_checkpoint_fills_a_file_to_the_byte() {
     let mut exact = 0;
-    for bytes in 600..1000 {
-        let geometry = NorGeometry { blocks: 4, block_bytes: 1024, granule: 4 };
-        let dir = NorDirectory::new(geometry, 1).unwrap();
-        let limit = dir.capabilities().file_bytes_max();
+    for bytes in 1500..1900 {
+        let dir = flash::<4>();
+        let limit = (&dir).capabilities().file_bytes_max();
         let options = CheckpointOptions::new().chunk_bytes(300);
         let meta = CheckpointMeta::default();
         let mut writer = CheckpointWriter::create(&dir, path(), meta, options).unwrap();

@@ -12,7 +12,8 @@
 use durability_core::storage::{Directory, MemoryDirectory};
 use durability_core::walog::{RawWalReader, RawWalWriter, WalOptions};
 use durability_core::{EntryId, Error, ReadMode};
-use durability_testkit::backends::{FatDirectory, NorDirectory, NorGeometry, Tearing};
+use durability_flash::{FlashDirectory, FlashOptions};
+use durability_testkit::backends::{FatDirectory, NorChip, Tearing};
 
 fn options() -> WalOptions {
     // A few entries fill a segment, so that a short run rotates.
@@ -77,8 +78,14 @@ fn three_runs<D: Directory>(dir: &D) {
     assert_eq!(seen.issued, 48);
 }
 
-fn nor(granule: usize) -> NorDirectory {
-    NorDirectory::new(NorGeometry { blocks: 80, block_bytes: 1024, granule }, 2).unwrap()
+type Flash<const GRANULE: usize> = FlashDirectory<NorChip<1, GRANULE, 1024>, 40>;
+
+fn mount<const GRANULE: usize>(chip: NorChip<1, GRANULE, 1024>) -> Flash<GRANULE> {
+    FlashDirectory::mount(chip.powered(), FlashOptions::new()).unwrap()
+}
+
+fn nor<const GRANULE: usize>() -> Flash<GRANULE> {
+    mount(NorChip::new(80))
 }
 
 #[test]
@@ -86,55 +93,54 @@ fn the_log_goes_on_over_three_runs_on_every_backend() {
     three_runs(&MemoryDirectory::new());
     three_runs(&MemoryDirectory::arc());
     three_runs(&FatDirectory::new().unwrap());
-    for granule in [1, 4, 16, 64] {
-        three_runs(&nor(granule));
-    }
+    three_runs(&&nor::<1>());
+    three_runs(&&nor::<4>());
+    three_runs(&&nor::<16>());
+    three_runs(&&nor::<64>());
 }
 
-fn cut_everywhere(granule: usize, tearings: &[Tearing]) {
-    let whole = nor(granule);
-    run(&whole, &mut Seen::default()).unwrap();
+fn cut_everywhere<const GRANULE: usize>(tearings: &[Tearing]) {
+    let whole = nor::<GRANULE>();
+    run(&&whole, &mut Seen::default()).unwrap();
+    let operations = whole.into_flash().operations();
     for tearing in tearings {
-        for nth in 1..=whole.operations() {
-            let dir = nor(granule);
-            dir.cut_power_at(nth, *tearing);
+        for nth in 1..=operations {
+            let dir = nor::<GRANULE>();
+            dir.with_flash(|chip| chip.cut_power_at(nth, *tearing));
             let mut seen = Seen::default();
-            assert!(run(&dir, &mut seen).is_err(), "the cut at {nth} was not reached");
-            let after = NorDirectory::mount(dir.chip().powered(), 2).unwrap();
-            let case = format!("granule {granule}, cut at {nth}, {tearing:?}, {seen:?}");
-            let (first, last) = replay(&after).unwrap_or_else(|error| panic!("{case}: {error}"));
+            assert!(run(&&dir, &mut seen).is_err(), "the cut at {nth} was not reached");
+            let after = mount(dir.into_flash());
+            let case = format!("granule {GRANULE}, cut at {nth}, {tearing:?}, {seen:?}");
+            let (first, last) = replay(&&after).unwrap_or_else(|error| panic!("{case}: {error}"));
             assert!(last >= seen.durable, "{case}: entries end at {last}");
             assert!(last <= seen.issued, "{case}: entries end at {last}");
             assert!(first <= seen.pruned_before.max(1), "{case}: entries begin at {first}");
             let mut next = Seen::default();
-            run(&after, &mut next).unwrap_or_else(|error| panic!("{case}: {error}"));
+            run(&&after, &mut next).unwrap_or_else(|error| panic!("{case}: {error}"));
             assert!(next.issued > seen.durable, "{case}");
-            replay(&after).unwrap_or_else(|error| panic!("{case}: {error}"));
+            replay(&&after).unwrap_or_else(|error| panic!("{case}: {error}"));
         }
     }
 }
 
 #[test]
 fn a_power_cut_on_flash_loses_nothing_durable_and_never_locks_out() {
-    for granule in [1, 4, 8] {
-        cut_everywhere(granule, &Tearing::ALL);
-    }
-    for granule in [16, 64, 256] {
-        cut_everywhere(granule, &[Tearing::Nothing, Tearing::Front]);
-    }
+    cut_everywhere::<1>(&Tearing::ALL);
+    cut_everywhere::<4>(&Tearing::ALL);
+    cut_everywhere::<8>(&Tearing::ALL);
 }
 
 /// A granule that holds a frame's padding may keep the padding alone: zeros behind 0xFF.
 #[test]
 fn torn_padding_on_flash_never_locks_out() {
-    for granule in [16, 64, 256] {
-        cut_everywhere(granule, &[Tearing::Back, Tearing::Junk]);
-    }
+    cut_everywhere::<16>(&Tearing::ALL);
+    cut_everywhere::<64>(&Tearing::ALL);
+    cut_everywhere::<256>(&Tearing::ALL);
 }
 
 #[test]
 fn memory_of_an_odd_length_that_has_served_to_read_never_splits_a_granule() {
-    let dir = nor(4);
+    let dir = nor::<4>();
     let options = || options().buffer_bytes(256).read_bytes(257);
     drop(RawWalWriter::open(&dir, options()).unwrap());
     let mut wal = RawWalWriter::open(&dir, options()).unwrap();

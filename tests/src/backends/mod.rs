@@ -11,6 +11,4 @@ mod fat;
 mod nor;
 
 pub use fat::{FatAppender, FatDirectory, FatError, FatLock, FatReader, RamDisk, RamError};
-pub use nor::{
-    NorAppender, NorChip, NorDirectory, NorError, NorGeometry, NorLock, NorReader, Tearing,
-};
+pub use nor::{NorChip, NorCut, NorError, NorFigures, Tearing};

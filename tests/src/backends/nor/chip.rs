@@ -2,184 +2,128 @@
 //!
 //! Must never forgive: a program that real flash could refuse is an error here.
 
-use super::NorError;
+use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 
-/// The shape of a chip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NorGeometry {
-    /// How many erase blocks it has.
-    pub blocks: usize,
-    /// Bytes in an erase block.
-    pub block_bytes: usize,
-    /// Bytes in the smallest unit that can be programmed, once between two erasures.
-    pub granule: usize,
+use super::cut::{TornErase, torn_erase, torn_program};
+use super::{NorCut, NorError, Tearing};
+
+/// Granules, as they are: programmed since the erasure of their block, or reading differently each time.
+const PROGRAMMED: u8 = 1;
+const UNSTABLE: u8 = 2;
+
+/// Bytes in the page buffer of common serial chips: a program that crosses no page boundary is one command.
+const PAGE_BYTES: usize = 256;
+
+/// What a chip has done so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NorFigures {
+    /// Calls that read.
+    pub reads: u64,
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// Calls that programmed.
+    pub programs: u64,
+    /// Pages of 256 bytes that those touched: commands to a serial chip.
+    pub pages: u64,
+    /// Bytes programmed.
+    pub programmed_bytes: u64,
+    /// Blocks erased.
+    pub erases: u64,
 }
 
-impl NorGeometry {
-    /// Bytes on the chip.
-    pub const fn bytes(&self) -> usize {
-        self.blocks.saturating_mul(self.block_bytes)
-    }
-}
-
-/// What the operation leaves behind in whose middle the power is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Tearing {
-    /// Nothing of it arrives.
-    Nothing,
-    /// The first half of the granule, or of the erase block, arrives.
-    Front,
-    /// The last half of the granule, or of the erase block, arrives.
-    Back,
-    /// Any bits arrive: some of a program's, and some granules of an erasure.
-    Junk,
-}
-
-impl Tearing {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Nothing, Self::Front, Self::Back, Self::Junk];
-}
-
-/// A NOR flash chip: erased bytes are 0xFF, a granule can be programmed once until its block is erased.
+/// A NOR flash chip with units of `READ` and `WRITE` bytes (the granule) and erase blocks of `ERASE` bytes: erased bytes are 0xFF, a granule
+/// can be programmed once until its block is erased, as all 0xFF too.
 ///
-/// A clone is a copy of everything on the chip, to mount and go on from.
+/// Its operations, at each of which the power can be cut, are the programming of one granule and the erasure of one block. A clone is a copy of
+/// everything on the chip, to mount and go on from.
 ///
-/// **Durability.** What [`program`](Self::program) and [`erase`](Self::erase) return `Ok` for survives any cut.
+/// **Durability.** What programming and erasing return `Ok` for survives any cut.
+///
+/// ```
+/// use durability_testkit::backends::{NorChip, NorError, Tearing};
+/// use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
+///
+/// let mut chip = NorChip::<1, 4, 4096>::new(2);
+/// chip.cut_power_at(2, Tearing::Front); // in the second granule
+/// assert_eq!(chip.write(0, &[1, 2, 3, 4, 5, 6, 7, 8]), Err(NorError::PowerLost));
+/// let mut chip = chip.powered();
+/// let mut bytes = [0; 8];
+/// chip.read(0, &mut bytes)?;
+/// assert_eq!(bytes, [1, 2, 3, 4, 5, 6, 0xFF, 0xFF]);
+/// assert_eq!(chip.write(4, &[0; 4]), Err(NorError::ProgrammedTwice { offset: 4 }));
+/// # Ok::<(), NorError>(())
+/// ```
 #[derive(Debug, Clone)]
-pub struct NorChip {
-    geometry: NorGeometry,
+pub struct NorChip<const READ: usize, const WRITE: usize, const ERASE: usize> {
     bytes: Vec<u8>,
-    programmed: Vec<bool>,
+    granules: Vec<u8>,
+    half_erased: Vec<bool>,
     erasures: Vec<u32>,
     operations: u64,
     cut: Option<(u64, Tearing)>,
     dead: bool,
     random: u64,
+    figures: NorFigures,
+    /// The tearings with which every operation's cut is recorded, and what was recorded.
+    recording: Option<Box<Recording<Self>>>,
 }
 
-impl NorChip {
-    /// An erased chip.
-    ///
-    /// # Errors
-    /// [`NorError::BadGeometry`] unless the granule is a power of two up to 256 and divides the block.
-    pub fn new(geometry: NorGeometry) -> Result<Self, NorError> {
-        let NorGeometry { blocks, block_bytes, granule } = geometry;
-        let sane = granule.is_power_of_two()
-            && granule <= 256
-            && blocks > 0
-            && block_bytes > 0
-            && block_bytes.is_multiple_of(granule);
-        if !sane {
-            return Err(NorError::BadGeometry { slot_blocks: 0 });
-        }
-        Ok(Self {
-            geometry,
-            bytes: vec![0xFF; geometry.bytes()],
-            programmed: vec![false; geometry.bytes() / granule],
+#[derive(Debug, Clone)]
+struct Recording<C> {
+    tearings: Vec<Tearing>,
+    cuts: Vec<NorCut<C>>,
+}
+
+impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WRITE, ERASE> {
+    const UNITS: () = assert!(
+        READ > 0
+            && WRITE.is_power_of_two()
+            && WRITE <= 256
+            && WRITE.is_multiple_of(READ)
+            && ERASE > 0
+            && ERASE.is_multiple_of(WRITE),
+        "each unit must divide the next, and the granule be a power of two up to 256"
+    );
+
+    /// An erased chip of so many blocks.
+    pub fn new(blocks: usize) -> Self {
+        let () = Self::UNITS;
+        let bytes = blocks.saturating_mul(ERASE);
+        Self {
+            bytes: vec![0xFF; bytes],
+            granules: vec![0; bytes / WRITE],
+            half_erased: vec![false; blocks],
             erasures: vec![0; blocks],
             operations: 0,
             cut: None,
             dead: false,
             random: 0x0005_DEEC_E66D_1234,
-        })
+            figures: NorFigures::default(),
+            recording: None,
+        }
     }
 
-    /// Programs granules in ascending order, each an operation of its own.
-    ///
-    /// # Errors
-    /// [`NorError::ProgrammedTwice`], [`NorError::OffGranule`], [`NorError::OutOfRange`]; [`NorError::PowerLost`], after which the
-    /// granules before the cut are there, the one in the middle of the cut is as its [`Tearing`] says, and the rest is not.
-    pub fn program(&mut self, offset: usize, data: &[u8]) -> Result<(), NorError> {
-        let granule = self.geometry.granule;
-        if !offset.is_multiple_of(granule) || !data.len().is_multiple_of(granule) {
-            let (offset, length) = (offset as u64, data.len());
-            return Err(NorError::OffGranule { offset, length, granule });
-        }
-        self.range(offset, data.len())?;
-        for (index, piece) in data.chunks(granule).enumerate() {
-            self.program_granule(offset / granule + index, piece)?;
-        }
-        Ok(())
+    /// Another sequence of what is random about torn and unstable granules.
+    #[must_use]
+    pub fn seeded(mut self, seed: u64) -> Self {
+        self.random ^= seed.wrapping_mul(0xD134_2543_DE82_EF95);
+        self
     }
 
-    fn program_granule(&mut self, index: usize, data: &[u8]) -> Result<(), NorError> {
-        let torn = self.start()?;
-        let offset = index * self.geometry.granule;
-        if self.programmed.get(index).copied().unwrap_or(true) {
-            return Err(NorError::ProgrammedTwice { offset });
-        }
-        let half = data.len().div_ceil(2);
-        let noise: Vec<u8> = data.iter().map(|_| self.noise()).collect();
-        let target = self.bytes.iter_mut().skip(offset);
-        let mut changed = torn.is_none();
-        for (at, ((to, from), noise)) in target.zip(data).zip(noise).enumerate() {
-            *to = match torn {
-                None => *from,
-                Some(Tearing::Front) if at < half => *from,
-                Some(Tearing::Back) if at >= half => *from,
-                Some(Tearing::Junk) => from | noise,
-                Some(_) => *to,
-            };
-            changed |= *to != 0xFF;
-        }
-        if let Some(flag) = self.programmed.get_mut(index) {
-            *flag = changed;
-        }
-        self.finish(torn)
-    }
-
-    /// Erases a block: one operation.
-    ///
-    /// # Errors
-    /// [`NorError::OutOfRange`]; [`NorError::PowerLost`], after which the block is as the [`Tearing`] says.
-    pub fn erase(&mut self, block: usize) -> Result<(), NorError> {
-        let NorGeometry { block_bytes, granule, .. } = self.geometry;
-        let start = block.saturating_mul(block_bytes);
-        self.range(start, block_bytes)?;
-        let torn = self.start()?;
-        if let Some(count) = self.erasures.get_mut(block) {
-            *count += 1;
-        }
-        let granules = block_bytes / granule;
-        for at in 0..granules {
-            let erased = match torn {
-                None => true,
-                Some(Tearing::Nothing) => false,
-                Some(Tearing::Front) => at < granules / 2,
-                Some(Tearing::Back) => at >= granules / 2,
-                Some(Tearing::Junk) => self.noise() & 1 == 0,
-            };
-            if erased {
-                let from = start + at * granule;
-                for byte in self.bytes.iter_mut().skip(from).take(granule) {
-                    *byte = 0xFF;
-                }
-                if let Some(flag) = self.programmed.get_mut(from / granule) {
-                    *flag = false;
-                }
-            }
-        }
-        self.finish(torn)
-    }
-
-    /// Reads bytes; erased ones are 0xFF.
-    ///
-    /// # Errors
-    /// [`NorError::OutOfRange`], [`NorError::PowerLost`].
-    pub fn read(&self, offset: usize, buffer: &mut [u8]) -> Result<(), NorError> {
-        if self.dead {
-            return Err(NorError::PowerLost);
-        }
-        self.range(offset, buffer.len())?;
-        for (to, from) in buffer.iter_mut().zip(self.bytes.iter().skip(offset)) {
-            *to = *from;
-        }
-        Ok(())
-    }
-
-    /// Cuts the power in the middle of the `nth` program or erase operation from now on; 1 is the next one.
+    /// Cuts the power in the middle of the `nth` operation from now on; 1 is the next one.
     pub fn cut_power_at(&mut self, nth: u64, tearing: Tearing) {
         self.cut = Some((self.operations.saturating_add(nth.max(1)), tearing));
+    }
+
+    /// From now on every operation leaves copies of the chip as it would be if the power had been cut in it, one for each of `tearings`.
+    pub fn record_cuts(&mut self, tearings: &[Tearing]) {
+        let recording = Recording { tearings: tearings.to_vec(), cuts: Vec::new() };
+        self.recording = Some(Box::new(recording));
+    }
+
+    /// What was recorded; ends the recording.
+    pub fn take_cuts(&mut self) -> Vec<NorCut<Self>> {
+        self.recording.take().map_or_else(Vec::new, |recording| recording.cuts)
     }
 
     /// The chip after the power came back: the same bytes, no cut ahead.
@@ -190,19 +134,29 @@ impl NorChip {
         self
     }
 
-    /// The shape.
-    pub const fn geometry(&self) -> NorGeometry {
-        self.geometry
+    /// Whether the power is on.
+    pub const fn is_powered(&self) -> bool {
+        !self.dead
     }
 
-    /// Program and erase operations so far, the one that was cut included.
+    /// Granules programmed and blocks erased so far, the one that was cut included.
     pub const fn operations(&self) -> u64 {
         self.operations
+    }
+
+    /// What was done so far.
+    pub const fn figures(&self) -> NorFigures {
+        self.figures
     }
 
     /// How often each block was erased.
     pub fn erasures(&self) -> &[u32] {
         &self.erasures
+    }
+
+    /// What is on the chip; of an unstable granule, what was there before its erasure was cut off.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Flips a bit, as rot does.
@@ -212,22 +166,124 @@ impl NorChip {
         }
     }
 
-    /// The next value of the chip's random number generator, which no power cut resets.
-    pub fn random(&mut self) -> u64 {
-        // SplitMix64, Steele, Lea and Flood 2014.
-        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+    /// Puts anything at all on the chip, as a driver before ours may have left it.
+    pub fn scribble(&mut self) {
+        for at in 0..self.bytes.len() {
+            let noise = self.noise();
+            if let Some(byte) = self.bytes.get_mut(at) {
+                *byte = noise;
+            }
+        }
+        self.granules.fill(PROGRAMMED);
+    }
+
+    fn program_granule(&mut self, index: usize, data: &[u8]) -> Result<(), NorError> {
+        self.record(|chip, tearing| chip.do_program(index, data, Some(tearing)));
+        let torn = self.start()?;
+        self.do_program(index, data, torn)?;
+        self.finish(torn)
+    }
+
+    fn do_program(
+        &mut self,
+        index: usize,
+        data: &[u8],
+        torn: Option<Tearing>,
+    ) -> Result<(), NorError> {
+        let offset = index * WRITE;
+        if self.half_erased.get(offset / ERASE).copied().unwrap_or(true) {
+            return Err(NorError::HalfErased { offset });
+        }
+        if self.granules.get(index).copied().unwrap_or(PROGRAMMED) != 0 {
+            return Err(NorError::ProgrammedTwice { offset });
+        }
+        let mut random = self.random;
+        let target = self.bytes.get_mut(offset..offset + WRITE).unwrap_or_default();
+        match torn {
+            None => target.copy_from_slice(data),
+            Some(tearing) => torn_program(tearing, target, data, || next(&mut random) as u8),
+        }
+        let changed = torn.is_none() || target.iter().any(|byte| *byte != 0xFF);
+        self.random = random;
+        if let Some(granule) = self.granules.get_mut(index).filter(|_| changed) {
+            *granule = PROGRAMMED;
+        }
+        Ok(())
+    }
+
+    fn erase_block(&mut self, block: usize) -> Result<(), NorError> {
+        self.record(|chip, tearing| {
+            chip.do_erase(block, Some(tearing));
+            Ok(())
+        });
+        let torn = self.start()?;
+        self.figures.erases += 1;
+        self.do_erase(block, torn);
+        self.finish(torn)
+    }
+
+    fn do_erase(&mut self, block: usize, torn: Option<Tearing>) {
+        if let Some(count) = self.erasures.get_mut(block) {
+            *count += 1;
+        }
+        if let Some(half_erased) = self.half_erased.get_mut(block) {
+            *half_erased = torn.is_some();
+        }
+        let (first, count) = (block * (ERASE / WRITE), ERASE / WRITE);
+        let mut random = self.random;
+        let bytes = self.bytes.chunks_mut(WRITE).skip(first);
+        let granules = bytes.zip(self.granules.iter_mut().skip(first));
+        for (at, (bytes, granule)) in granules.take(count).enumerate() {
+            let fate =
+                torn.map(|tearing| torn_erase(tearing, at, count, || next(&mut random) as u8));
+            match fate.unwrap_or(TornErase::Erased) {
+                TornErase::Kept => {}
+                TornErase::Unstable if bytes.iter().any(|byte| *byte != 0xFF) => {
+                    *granule |= UNSTABLE;
+                }
+                TornErase::Erased | TornErase::Unstable => {
+                    bytes.fill(0xFF);
+                    *granule = 0;
+                }
+            }
+        }
+        self.random = random;
+    }
+
+    /// Keeps copies of the chip as the operation that is about to begin would leave it if it were cut off.
+    fn record(&mut self, operation: impl Fn(&mut Self, Tearing) -> Result<(), NorError>) {
+        if self.dead {
+            return;
+        }
+        let Some(mut recording) = self.recording.take() else { return };
+        for tearing in recording.tearings.iter().copied() {
+            let mut chip = self.clone().powered();
+            chip.operations += 1;
+            // Each cut has its own noise; what the chip refuses, the operation itself will report.
+            chip.random = chip.random.wrapping_add(chip.operations << 8 | tearing as u64);
+            if operation(&mut chip, tearing).is_ok() {
+                let operation = chip.operations;
+                recording.cuts.push(NorCut { operation, tearing, chip });
+            }
+        }
+        self.recording = Some(recording);
     }
 
     fn noise(&mut self) -> u8 {
-        self.random().to_le_bytes()[0]
+        next(&mut self.random) as u8
     }
 
-    fn range(&self, offset: usize, length: usize) -> Result<(), NorError> {
+    /// The place and length as a range of whole units on the chip.
+    fn check(&self, offset: u32, length: usize, unit: usize) -> Result<usize, NorError> {
+        if self.dead {
+            return Err(NorError::PowerLost);
+        }
+        let offset = offset as usize;
+        if !offset.is_multiple_of(unit) || !length.is_multiple_of(unit) {
+            return Err(NorError::OffUnit { offset, length, unit });
+        }
         let end = offset.checked_add(length).filter(|end| *end <= self.bytes.len());
-        end.map(|_| ()).ok_or(NorError::OutOfRange { offset, length })
+        end.map(|_| offset).ok_or(NorError::OutOfRange { offset, length })
     }
 
     /// Begins an operation; tells how it is torn, if it is.
@@ -243,4 +299,80 @@ impl NorChip {
         self.dead = torn.is_some();
         if self.dead { Err(NorError::PowerLost) } else { Ok(()) }
     }
+}
+
+impl<const READ: usize, const WRITE: usize, const ERASE: usize> ErrorType
+    for NorChip<READ, WRITE, ERASE>
+{
+    type Error = NorError;
+}
+
+impl<const READ: usize, const WRITE: usize, const ERASE: usize> ReadNorFlash
+    for NorChip<READ, WRITE, ERASE>
+{
+    const READ_SIZE: usize = READ;
+
+    fn read(&mut self, offset: u32, buffer: &mut [u8]) -> Result<(), NorError> {
+        let at = self.check(offset, buffer.len(), READ)?;
+        self.figures.reads += 1;
+        self.figures.read_bytes += buffer.len() as u64;
+        buffer.copy_from_slice(self.bytes.get(at..at + buffer.len()).unwrap_or_default());
+        let (first, end) = (at / WRITE, (at + buffer.len()).div_ceil(WRITE));
+        for granule in first..end {
+            if self.granules.get(granule).is_some_and(|flags| flags & UNSTABLE != 0) {
+                // All of it is as it was, all of it is erased, or any bit is the one or the other.
+                let noise = next(&mut self.random);
+                for index in granule * WRITE..(granule + 1) * WRITE {
+                    let mask = match noise & 3 {
+                        0 => 0,
+                        1 => 0xFF,
+                        _ => self.noise(),
+                    };
+                    if let Some(byte) = index.checked_sub(at).and_then(|at| buffer.get_mut(at)) {
+                        *byte |= mask;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorFlash
+    for NorChip<READ, WRITE, ERASE>
+{
+    const WRITE_SIZE: usize = WRITE;
+    const ERASE_SIZE: usize = ERASE;
+
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), NorError> {
+        let start = self.check(from, to.saturating_sub(from) as usize, ERASE)?;
+        for block in start / ERASE..to as usize / ERASE {
+            self.erase_block(block)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorError> {
+        let start = self.check(offset, bytes.len(), WRITE)?;
+        self.figures.programs += 1;
+        let last = (start + bytes.len()).saturating_sub(1);
+        self.figures.pages += (last / PAGE_BYTES - start / PAGE_BYTES + 1) as u64;
+        self.figures.programmed_bytes += bytes.len() as u64;
+        for (index, piece) in bytes.chunks(WRITE).enumerate() {
+            self.program_granule(start / WRITE + index, piece)?;
+        }
+        Ok(())
+    }
+}
+
+/// `SplitMix64`, Steele, Lea and Flood 2014.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }

@@ -1,91 +1,54 @@
-//! What can go wrong on flash.
-//!
-//! Must never lose the offset.
+//! What a simulated NOR chip refuses.
 
-use durability_core::embedded_io::{self, ErrorKind};
-use durability_core::storage::StoreError;
+use embedded_storage::nor_flash::{NorFlashError, NorFlashErrorKind};
 
-/// What a [`NorChip`](super::NorChip) or [`NorDirectory`](super::NorDirectory) answers when it fails.
+/// Errors of a [`NorChip`](super::NorChip).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NorError {
-    /// The power was cut; nothing works until the image is mounted again.
-    #[error("the power is out")]
+    /// The power was cut; nothing works until [`NorChip::powered`](super::NorChip::powered).
+    #[error("the power is off")]
     PowerLost,
-    /// A granule was to be programmed a second time without an erasure: always a bug of the store.
-    #[error("the granule at {offset:#x} is programmed already")]
+    /// A granule was programmed that had been programmed since its block was erased.
+    #[error("the granule at {offset:#x} was programmed before")]
     ProgrammedTwice {
-        /// Where on the chip.
+        /// The granule's place on the chip.
         offset: usize,
     },
-    /// A write or position is not a multiple of the granule.
-    #[error("{length} bytes at {offset:#x} are no whole granules of {granule}")]
-    OffGranule {
-        /// Where, on the chip or in the file.
-        offset: u64,
+    /// A granule was programmed in a block whose last erasure was cut off: it may look erased and not be.
+    #[error("the granule at {offset:#x} is in a block whose erasure was cut off")]
+    HalfErased {
+        /// The granule's place on the chip.
+        offset: usize,
+    },
+    /// An offset or a length that is no multiple of the chip's unit.
+    #[error("{length} bytes at {offset:#x} are not whole units of {unit} bytes")]
+    OffUnit {
+        /// The place on the chip.
+        offset: usize,
         /// How many bytes.
         length: usize,
-        /// The granule.
-        granule: usize,
+        /// Bytes in the unit.
+        unit: usize,
     },
-    /// An access beyond the end of the chip.
-    #[error("{length} bytes at {offset:#x} lie outside of the chip")]
+    /// Beyond the end of the chip.
+    #[error("{length} bytes at {offset:#x} are not on the chip")]
     OutOfRange {
-        /// Where on the chip.
+        /// The place on the chip.
         offset: usize,
         /// How many bytes.
         length: usize,
     },
-    /// The geometry cannot hold slots.
-    #[error("the geometry cannot hold slots of {slot_blocks} blocks")]
-    BadGeometry {
-        /// Erase blocks in a slot.
-        slot_blocks: usize,
-    },
-    /// No slot is free, or the file's slot is full.
-    #[error("no space left on the chip, or in the slot of the file")]
-    NoSpace,
-    /// Bytes are programmed from where a file was to be continued: flash cannot change them.
-    #[error("bytes are programmed at or beyond {at:#x}")]
-    NotErased {
-        /// Where the file was to be continued.
-        at: u64,
-    },
-    /// The operation is not there.
-    #[error("operation not supported on raw flash")]
-    Unsupported,
-    /// A file that must exist does not.
-    #[error("no such file on the chip")]
-    NotFound,
-    /// The file behind the handle was removed and its slot given to another.
-    #[error("the file was removed and its slot used again")]
-    Gone,
-    /// A seek before the start.
-    #[error("position outside of the file")]
-    BadPosition,
 }
 
-impl embedded_io::Error for NorError {
-    fn kind(&self) -> ErrorKind {
+impl NorFlashError for NorError {
+    fn kind(&self) -> NorFlashErrorKind {
         match self {
-            Self::NoSpace => ErrorKind::OutOfMemory,
-            // To a caller who can go on in another file, both mean "not here".
-            Self::Unsupported | Self::NotErased { .. } => ErrorKind::Unsupported,
-            Self::NotFound | Self::Gone => ErrorKind::NotFound,
-            Self::BadPosition
-            | Self::OffGranule { .. }
-            | Self::OutOfRange { .. }
-            | Self::BadGeometry { .. } => ErrorKind::InvalidInput,
-            Self::PowerLost | Self::ProgrammedTwice { .. } => ErrorKind::Other,
+            Self::OffUnit { .. } => NorFlashErrorKind::NotAligned,
+            Self::OutOfRange { .. } => NorFlashErrorKind::OutOfBounds,
+            Self::PowerLost | Self::ProgrammedTwice { .. } | Self::HalfErased { .. } => {
+                NorFlashErrorKind::Other
+            }
         }
-    }
-}
-
-impl StoreError for NorError {
-    fn is_no_space(&self) -> bool {
-        matches!(self, Self::NoSpace)
-    }
-    fn unsupported() -> Self {
-        Self::Unsupported
     }
 }

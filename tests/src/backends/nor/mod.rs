@@ -1,14 +1,11 @@
-//! A directory on raw NOR flash: a chip in memory, slots of erase blocks on it, and a directory over the slots.
+//! A NOR flash chip in memory, behind the driver trait of `embedded-storage`: for directories on flash, of this project or of another.
 //!
 //! Must never program a granule twice between erasures: the chip refuses, and so do real ones with error correction.
 
 mod chip;
-mod directory;
+mod cut;
 mod error;
-mod files;
-mod slots;
 
-pub use chip::{NorChip, NorGeometry, Tearing};
-pub use directory::{NorDirectory, NorLock};
+pub use chip::{NorChip, NorFigures};
+pub use cut::{NorCut, Tearing};
 pub use error::NorError;
-pub use files::{NorAppender, NorReader};

@@ -1,0 +1,124 @@
+//! Where things are in a region: FORMAT.md, "A slot". Pure arithmetic.
+//!
+//! Must never be computed from what flash holds: only from the chip's shape and the options.
+
+use embedded_storage::nor_flash::NorFlash;
+
+use crate::record::{HEADER_BYTES, SLOT_RECORD_BYTES};
+use crate::{FlashError, FlashOptions};
+
+/// Granules for tombstones: one torn so that a single bit of it arrived leaves the other.
+pub(crate) const TOMBSTONES: u32 = 2;
+
+/// The largest granule.
+pub(crate) const GRANULE_BYTES_MAX: usize = 256;
+
+/// The shape of a region and of each slot in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Layout {
+    offset: u32,
+    pub(crate) block_bytes: u32,
+    pub(crate) slot_bytes: u32,
+    pub(crate) name_bytes_max: u8,
+    pub(crate) granule: u16,
+}
+
+impl Layout {
+    pub(crate) fn new<F: NorFlash>(
+        flash: &F,
+        slots: usize,
+        options: &FlashOptions,
+    ) -> Result<Self, FlashError<F::Error>> {
+        let number = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let (read, write, erase) = (F::READ_SIZE, F::WRITE_SIZE, F::ERASE_SIZE);
+        let sane = write.is_power_of_two()
+            && write <= GRANULE_BYTES_MAX
+            && read > 0
+            && write.is_multiple_of(read)
+            && erase > 0
+            && erase.is_multiple_of(write);
+        if !sane {
+            return Err(FlashError::ChipShape { read, write, erase });
+        }
+        if options.slot_blocks < 2 {
+            return Err(FlashError::SlotBlocks { found: options.slot_blocks });
+        }
+        let block_bytes = number(erase);
+        let slot_bytes = block_bytes.saturating_mul(options.slot_blocks);
+        let end = u64::from(slot_bytes)
+            .saturating_mul(slots as u64)
+            .saturating_add(options.offset.into());
+        let capacity = flash.capacity();
+        if slots == 0
+            || slots > usize::from(u16::MAX)
+            || end > capacity as u64
+            || end > u64::from(u32::MAX)
+        {
+            return Err(FlashError::RegionBytes { slots, needed: end, found: capacity });
+        }
+        if !options.offset.is_multiple_of(block_bytes) {
+            return Err(FlashError::RegionOffset { offset: options.offset, block_bytes });
+        }
+        let granule = u16::try_from(write).unwrap_or(u16::MAX);
+        let name_bytes_max = options.name_bytes_max;
+        let layout =
+            Self { offset: options.offset, block_bytes, slot_bytes, name_bytes_max, granule };
+        let around = layout.data().saturating_add(layout.back_bytes());
+        // The first file header and the tombstones must be in different erase blocks.
+        if layout.data() > block_bytes || layout.back_bytes() > block_bytes || around >= slot_bytes
+        {
+            return Err(FlashError::SlotBytes { needed: around, found: slot_bytes });
+        }
+        Ok(layout)
+    }
+
+    /// A length rounded up to granules.
+    pub(crate) const fn granules(&self, bytes: u32) -> u32 {
+        bytes.next_multiple_of(self.granule as u32)
+    }
+
+    /// Where a slot begins on the chip.
+    pub(crate) const fn start(&self, slot: usize) -> u32 {
+        // The region's end was checked to fit.
+        self.offset.saturating_add(self.slot_bytes.saturating_mul(slot as u32))
+    }
+
+    /// Where the two copies of the file header begin in a slot.
+    pub(crate) const fn headers(&self) -> [u32; 2] {
+        let first = self.granules(SLOT_RECORD_BYTES as u32);
+        [first, first + self.header_room()]
+    }
+
+    const fn header_room(&self) -> u32 {
+        self.granules(HEADER_BYTES as u32 + self.name_bytes_max as u32)
+    }
+
+    /// Where a file's first byte is in its slot.
+    pub(crate) const fn data(&self) -> u32 {
+        self.headers()[1] + self.header_room()
+    }
+
+    /// Bytes that a file can hold.
+    pub(crate) const fn data_bytes(&self) -> u32 {
+        self.slot_bytes.saturating_sub(self.data()).saturating_sub(self.back_bytes())
+    }
+
+    const fn back_bytes(&self) -> u32 {
+        self.granules(SLOT_RECORD_BYTES as u32) + self.tombstone_bytes()
+    }
+
+    /// Where the ready record is in a slot.
+    pub(crate) const fn ready(&self) -> u32 {
+        self.slot_bytes.saturating_sub(self.back_bytes())
+    }
+
+    /// Where the tombstones begin in a slot.
+    pub(crate) const fn tombstones(&self) -> u32 {
+        self.slot_bytes.saturating_sub(self.tombstone_bytes())
+    }
+
+    /// Bytes of all tombstones.
+    pub(crate) const fn tombstone_bytes(&self) -> u32 {
+        TOMBSTONES * self.granule as u32
+    }
+}

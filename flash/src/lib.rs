@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod directory;
+mod erase;
+mod error;
+mod files;
+mod layout;
+mod observe;
+mod options;
+mod record;
+mod region;
+
+pub use directory::{FlashDirectory, Usage};
+pub use embedded_storage;
+pub use error::FlashError;
+pub use files::{FlashAppender, FlashReader};
+pub use options::FlashOptions;
+pub use record::Shape;
