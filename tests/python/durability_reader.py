@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints the records of WAL folders and checkpoint files, each with its id, as hexadecimal.
 
-Written from core/FORMAT.md alone, in 60 lines, to prove that the document is enough. Damage is a failed assertion.
+Written from core/FORMAT.md alone, in some 60 lines, to prove that the document is enough. Damage is a failed assertion.
 """
 import glob, os, struct, sys
 from functools import reduce
@@ -17,8 +17,8 @@ def header(data, magic, **own):  # None if it does not verify
     size = struct.calcsize(form := "<8sHBBIQ" + "".join(own.values()) + "I")
     found, version, log2, frame_form, features, log_id, *fields, check = struct.unpack(form, data[:size].ljust(size, b"\0"))
     if found != magic or check != crc(0, data[:size - 4]) or not 2 <= log2 <= 8: return None
-    assert version == 1 and not frame_form and not features, "written by a later version"
-    return Fields(align=1 << log2, log_id=log_id, check=check, first=size + -size % (1 << log2), **dict(zip(own, fields)))
+    assert version == 1 and frame_form <= (magic[2:5] == b"WAL") and not features, "written by a later version"
+    return Fields(align=1 << log2, compact=frame_form, log_id=log_id, check=check, first=size + -size % (1 << log2), **dict(zip(own, fields)))
 
 def frame(data, at, salt, align):  # None if its header does not verify; without a payload if only that does not
     word, position, check, payload_check = struct.unpack("<4I", data[at:at + 16].ljust(16, b"\0"))
@@ -28,14 +28,23 @@ def frame(data, at, salt, align):  # None if its header does not verify; without
     good = end <= len(data) and crc(check, payload) == payload_check
     return Fields(word=word, position=position, payload=payload if good else None, check=payload_check, end=end + -end % align)
 
-def frames(data, at, salt, align, stop=1 << 32, position=0):  # those that verify, in order
-    while at < stop and (found := frame(data, at, salt, align)) and found.payload is not None:
+def compact(data, at, salt, align, before):  # the same for a compact frame, which is none unless its payload verifies
+    word, check, payload_check = struct.unpack("<HHI", data[at:at + 8].ljust(8, b"\0"))
+    length, flags, whole = (word & 8191) - 1, word >> 13 << 28, crc(salt ^ at, data[at:at + 2])
+    if not 0 <= length < 8190 or flags & CONTROL and flags & MORE or len(data) < at + 8 or whole >> 16 != check: return None
+    payload = data[at + 8:(end := at + 8 + length)]
+    if end > len(data) or crc(whole, payload) != payload_check: return None
+    return Fields(word=length | flags, position=before + (not flags & CONTROL), payload=payload, check=payload_check, end=end + -end % align)
+
+def frames(data, at, salt, align, stop=1 << 32, position=0, short=False):  # those that verify, in order
+    while at < stop and (found := compact(data, at, salt, align, position) if short else frame(data, at, salt, align)) and found.payload is not None:
         assert not found.word & RESERVED and (not found.word & CONTROL or not 6 < found.payload[0] < 128), "a newer frame"
         assert found.position == position + (not found.word & CONTROL), f"damage at {at}"
         yield found
         position, at = found.position, found.end
 
-def was_durable(data, at, salt, align, position):  # does a synced frame behind the bad one prove it?
+def was_durable(data, at, salt, align, position, short):  # does a synced frame behind the bad one prove it?
+    if short: return any((found := compact(data, at, salt, align, 0)) and found.word & SYNCED for at in range(at, len(data), align))
     start = bad.end if (bad := frame(data, at, salt, align)) else at
     candidates = ((offset - start, frame(data, offset, salt, align)) for offset in range(start, len(data), align))
     return any(found and found.word & SYNCED and 0 <= found.position - position <= far // 16 + 2 for far, found in candidates)
@@ -43,12 +52,12 @@ def was_durable(data, at, salt, align, position):  # does a synced frame behind 
 def segment(data, head, sealed=None):  # the entries, where the torn tail begins if there is one, the oldest live segment
     salt, entries, last = crc(0, struct.pack("<QI", head.log_id, head.number)), [], Fields(position=0, end=head.first, check=0)
     whole, end, oldest = 0, head.first, head.oldest
-    for last in frames(data, head.first, salt, head.align, sealed[0] if sealed else 1 << 32):
+    for last in frames(data, head.first, salt, head.align, sealed[0] if sealed else 1 << 32, short=head.compact):
         if not last.word & CONTROL: entries.append((head.first_id + last.position - 1, last.payload))
         elif last.payload[0] == 2: oldest = max(oldest, *struct.unpack("<4xI", last.payload))
         if not last.word & MORE: whole, end = len(entries), last.end
     if sealed == (last.end, last.check, last.position): return entries, None, oldest
-    assert not sealed and not was_durable(data, last.end, salt, head.align, last.position), f"damage at {last.end}"
+    assert not sealed and not was_durable(data, last.end, salt, head.align, last.position, head.compact), f"damage at {last.end}"
     return entries[:whole], end if data[end:].strip(b"\0\xff") else None, oldest
 
 def wal(folder):

@@ -1,11 +1,12 @@
-//! The frame: FORMAT.md, "Frames". Encoding, and decoding to a verdict.
+//! The frame: FORMAT.md, "Frames". Encoding, and decoding to a verdict. The compact form is in `compact.rs`.
 
 use core::ops::Range;
 
+use super::compact;
 use super::crc::Crc;
 use super::field::{get_u32, is_blank};
 
-/// Bytes of a frame's header.
+/// Bytes of a frame's header, in the full form: the longest.
 pub(crate) const HEADER_BYTES: usize = 16;
 /// The longest payload that the length field can express.
 pub(crate) const PAYLOAD_BYTES_MAX: u32 = LENGTH_MASK;
@@ -24,6 +25,32 @@ const SYNCED: u32 = 1 << 28;
 const CONTROL: u32 = 1 << 29;
 const MORE: u32 = 1 << 30;
 const RESERVED: u32 = 1 << 31;
+
+/// The form of a file's frames. Its number in the file's header is not what it is here: here, it is how long a frame's header is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Form {
+    /// Form 0: headers of 16 bytes, which say how many entries precede the frame.
+    Full = 16,
+    /// Form 1: headers of 8 bytes, of segments only.
+    Compact = 8,
+}
+const _: () = assert!(Form::Full.header_bytes() == HEADER_BYTES);
+
+impl Form {
+    #[expect(clippy::as_conversions, reason = "the header's length is what the form is")]
+    pub(crate) const fn header_bytes(self) -> usize {
+        self as usize
+    }
+
+    /// The longest payload.
+    pub(crate) const fn payload_bytes_max(self) -> u32 {
+        match self {
+            Self::Full => PAYLOAD_BYTES_MAX,
+            Self::Compact => compact::PAYLOAD_BYTES_MAX,
+        }
+    }
+}
 
 /// A frame's flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,7 +98,7 @@ impl Flags {
     }
 }
 
-/// What sixteen bytes are.
+/// What the bytes of a header are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decoded {
     /// A frame's header; the payload is still to be judged.
@@ -84,6 +111,19 @@ pub(crate) enum Decoded {
     Newer,
 }
 
+/// The bytes of a frame's header.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
+    bytes: [u8; HEADER_BYTES],
+    count: usize,
+}
+
+impl Head {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.count).unwrap_or_default()
+    }
+}
+
 /// A frame that has got the *synced* flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SetSynced {
@@ -94,15 +134,32 @@ pub(crate) struct SetSynced {
 /// What the frames of one file have in common.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Codec {
-    crc: Crc,
+    pub(super) crc: Crc,
+    form: Form,
     salt: u32,
     alignment: u32,
 }
 
 impl Codec {
-    /// `alignment` is a power of two.
+    /// `alignment` is a power of two. The form is the full one.
     pub(crate) const fn new(crc: Crc, salt: u32, alignment: u32) -> Self {
-        Self { crc, salt, alignment }
+        Self { crc, form: Form::Full, salt, alignment }
+    }
+
+    /// The same for frames of another form.
+    pub(crate) const fn with_form(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
+    #[inline]
+    pub(crate) const fn form(self) -> Form {
+        self.form
+    }
+
+    /// Bytes of a frame's header.
+    #[inline]
+    pub(crate) const fn header_bytes(self) -> usize {
+        self.form.header_bytes()
     }
 
     pub(crate) const fn alignment(self) -> u32 {
@@ -127,8 +184,9 @@ impl Codec {
 
     /// Bytes of a whole frame: header, payload, padding.
     #[inline]
+    #[expect(clippy::as_conversions, reason = "usize to u64 in a const fn")]
     pub(crate) const fn frame_bytes(self, payload_bytes: u64) -> u64 {
-        self.align(payload_bytes.wrapping_add(16))
+        self.align(payload_bytes.wrapping_add(self.form.header_bytes() as u64))
     }
 
     #[inline]
@@ -137,11 +195,48 @@ impl Codec {
         clippy::cast_possible_truncation,
         reason = "frames start below 4 GiB; the low half is the definition"
     )]
-    fn seed(self, offset: u64) -> u32 {
+    pub(super) fn seed(self, offset: u64) -> u32 {
         self.salt ^ if planted!(SaltWithoutOffset) { 0 } else { offset as u32 }
     }
 
-    /// The header of a frame at `offset`, its payload given in two parts.
+    /// The header of a frame at `offset`, in either form: the bytes, and how many of them count.
+    pub(crate) fn encode_head(
+        self,
+        offset: u64,
+        flags: Flags,
+        position: u32,
+        payload_bytes: u32,
+        checksum_payload: impl FnOnce(Crc, u32) -> u32,
+    ) -> (Head, Header) {
+        match self.form {
+            Form::Full => {
+                let (bytes, header) =
+                    self.encode(offset, flags, position, payload_bytes, checksum_payload);
+                (Head { bytes, count: HEADER_BYTES }, header)
+            }
+            Form::Compact => {
+                let (short, header) =
+                    self.encode_compact(offset, flags, position, payload_bytes, checksum_payload);
+                let mut bytes = [0; HEADER_BYTES];
+                for (to, from) in bytes.iter_mut().zip(short) {
+                    *to = from;
+                }
+                (Head { bytes, count: compact::HEADER_BYTES }, header)
+            }
+        }
+    }
+
+    /// Judges the header that `bytes` begin with, in either form; `None` if they are too few. `before` entries precede it: a compact header does not say how
+    /// many.
+    #[inline]
+    pub(crate) fn judge(self, offset: u64, before: u32, bytes: &[u8]) -> Option<Decoded> {
+        match self.form {
+            Form::Full => bytes.first_chunk().map(|head| self.decode(offset, head)),
+            Form::Compact => self.judge_compact(offset, before, bytes),
+        }
+    }
+
+    /// The header of a frame at `offset` in the full form, its payload given in two parts.
     #[inline]
     pub(crate) fn encode(
         self,
@@ -166,6 +261,9 @@ impl Codec {
 
     /// Sets the *synced* flag of the frame that begins these bytes, and tells its new payload checksum; `None` if it has the flag, or is no frame.
     pub(crate) fn set_synced(self, offset: u64, bytes: &mut [u8]) -> Option<SetSynced> {
+        if self.form == Form::Compact {
+            return self.set_synced_compact(offset, bytes);
+        }
         let (head, rest) = bytes.split_first_chunk_mut::<HEADER_BYTES>()?;
         let Decoded::Frame(header) = self.decode(offset, head) else { return None };
         let payload = rest.get(..usize::try_from(header.payload_bytes).ok()?)?;
@@ -182,7 +280,7 @@ impl Codec {
         Some(SetSynced { frame_bytes, payload_checksum: header.payload_checksum })
     }
 
-    /// Judges sixteen bytes at `offset`.
+    /// Judges sixteen bytes at `offset`, in the full form.
     #[inline]
     pub(crate) fn decode(self, offset: u64, bytes: &[u8; HEADER_BYTES]) -> Decoded {
         let word = get_u32(bytes, WORD);

@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use super::crc::Crc;
 use super::field::{get_u8, get_u16, get_u32, get_u64, is_blank, put};
+use super::frame::Form;
 
 /// The version that this code writes, and the newest that it reads.
 pub(crate) const VERSION: u16 = 1;
@@ -42,6 +43,8 @@ pub(crate) struct Newer {
 /// A header of `N` bytes.
 pub(crate) trait FileHeader<const N: usize>: Sized {
     const MAGIC: [u8; 8];
+    /// Whether frames of the compact form may follow.
+    const COMPACT: bool = false;
 
     fn common(&self) -> Common;
     fn encode_own(&self, bytes: &mut [u8; N]);
@@ -53,6 +56,7 @@ pub(crate) trait FileHeader<const N: usize>: Sized {
         put(&mut bytes, MAGIC, &Self::MAGIC);
         put(&mut bytes, VERSION_AT, &VERSION.to_le_bytes());
         put(&mut bytes, ALIGNMENT, &[common.alignment_log2()]);
+        put(&mut bytes, FORM, &[u8::from(common.form == Form::Compact)]);
         put(&mut bytes, LOG_ID, &common.log_id.to_le_bytes());
         self.encode_own(&mut bytes);
         let checksum = crc.update(0, bytes.get(..checksum_at::<N>().start).unwrap_or_default());
@@ -76,15 +80,20 @@ pub(crate) trait FileHeader<const N: usize>: Sized {
         }
         let (version, form) = (get_u16(bytes, VERSION_AT), get_u8(bytes, FORM));
         let features = get_u32(bytes, FEATURES);
-        if version > VERSION || form != 0 || features != 0 {
+        let frames = match form {
+            0 => Some(Form::Full),
+            1 if Self::COMPACT => Some(Form::Compact),
+            _ => None,
+        };
+        let Some(frames) = frames.filter(|_| version <= VERSION && features == 0) else {
             return Decoded::Newer(Newer { version, form, features });
-        }
+        };
         let alignment_log2 = get_u8(bytes, ALIGNMENT);
         if version == 0 || !ALIGNMENT_LOG2.contains(&alignment_log2) {
             return Decoded::Bad;
         }
         let alignment = 1_u32.checked_shl(u32::from(alignment_log2)).unwrap_or(4);
-        let common = Common { alignment, log_id: get_u64(bytes, LOG_ID) };
+        let common = Common { alignment, form: frames, log_id: get_u64(bytes, LOG_ID) };
         Decoded::Header(Self::decode_own(common, bytes))
     }
 }
@@ -98,6 +107,8 @@ const fn checksum_at<const N: usize>() -> Range<usize> {
 pub(crate) struct Common {
     /// A power of two from 4 to 256.
     pub(crate) alignment: u32,
+    /// The form of the frames that follow. A ready mark's is the full one, whatever is to follow: it says nothing of frames.
+    pub(crate) form: Form,
     pub(crate) log_id: u64,
 }
 
@@ -149,6 +160,7 @@ const _: () = assert!(ORIGIN.end + 4 == SEGMENT_HEADER_BYTES);
 
 impl FileHeader<SEGMENT_HEADER_BYTES> for SegmentHeader {
     const MAGIC: [u8; 8] = *b"\x89DWAL\r\n\x1a";
+    const COMPACT: bool = true;
 
     fn common(&self) -> Common {
         self.common
@@ -300,7 +312,7 @@ mod tests {
 
     fn segment() -> SegmentHeader {
         SegmentHeader {
-            common: Common { alignment: 16, log_id: 0x0123_4567_89AB_CDEF },
+            common: Common { alignment: 16, form: Form::Compact, log_id: 0x0123_4567_89AB_CDEF },
             segment: 31,
             oldest: 3,
             first_id: 77,
@@ -315,18 +327,13 @@ mod tests {
         let crc = Crc::detect();
         let header = segment();
         assert_eq!(SegmentHeader::decode(crc, &header.encode(crc)), Decoded::Header(header));
-        let header = CheckpointHeader {
-            common: header.common,
-            last_id: 9,
-            tag: 4,
-            chunk_bytes: 512,
-            segment: 3,
-        };
+        let common = Common { form: Form::Full, ..header.common };
+        let header = CheckpointHeader { common, last_id: 9, tag: 4, chunk_bytes: 512, segment: 3 };
         assert_eq!(CheckpointHeader::decode(crc, &header.encode(crc)), Decoded::Header(header));
-        let mark = ReadyMark { common: header.common, segment: 31 };
+        let mark = ReadyMark { common, segment: 31 };
         assert_eq!(ReadyMark::decode(crc, &mark.encode(crc)), Decoded::Header(mark));
         assert_eq!(SegmentHeader::decode(crc, &mark.encode(crc)), Decoded::Bad);
-        let header = RecordLogHeader { common: header.common };
+        let header = RecordLogHeader { common };
         assert_eq!(RecordLogHeader::decode(crc, &header.encode(crc)), Decoded::Header(header));
     }
 
@@ -347,13 +354,23 @@ mod tests {
     #[test]
     fn a_newer_version_is_refused_by_number_and_not_as_damage() {
         let crc = Crc::detect();
-        for (at, value) in [(8, 2_u8), (11, 1), (12, 1)] {
+        for (at, value) in [(8, 2_u8), (11, 2), (11, 255), (12, 1)] {
             let mut bytes = segment().encode(crc);
             bytes[at] = value;
             let checksum = crc.update(0, &bytes[..68]);
             bytes[68..].copy_from_slice(&checksum.to_le_bytes());
             assert!(matches!(SegmentHeader::decode(crc, &bytes), Decoded::Newer(_)), "byte {at}");
         }
+    }
+
+    #[test]
+    fn the_compact_form_is_of_segments_only() {
+        let crc = Crc::detect();
+        let common = segment().common;
+        let log = RecordLogHeader { common }.encode(crc);
+        assert!(matches!(RecordLogHeader::decode(crc, &log), Decoded::Newer(_)));
+        let mark = ReadyMark { common, segment: 31 }.encode(crc);
+        assert!(matches!(ReadyMark::decode(crc, &mark), Decoded::Newer(_)));
     }
 
     #[test]

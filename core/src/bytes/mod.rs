@@ -4,6 +4,7 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions)]
 
+pub(crate) mod compact;
 pub(crate) mod control;
 pub(crate) mod crc;
 pub(crate) mod field;

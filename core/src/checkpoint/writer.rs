@@ -14,7 +14,7 @@ use core::fmt;
 use alloc::vec::Vec;
 
 use crate::bytes::crc::Crc;
-use crate::bytes::frame::{Codec, Flags, HEADER_BYTES};
+use crate::bytes::frame::{Codec, Flags, Form, HEADER_BYTES};
 use crate::bytes::header::{CheckpointHeader, Common, FileHeader as _, header_salt};
 use crate::bytes::id::number;
 use crate::error::{Context as _, Error, Limit, Operation};
@@ -140,7 +140,7 @@ impl<D: Directory> CheckpointWriter<D> {
         let Some(file) = file else { return Err(Error::Exists { file: name }) };
         let crc = Crc::detect();
         let chunk_bytes = u32::try_from(options.chunk_bytes).unwrap_or(u32::MAX);
-        let common = Common { alignment: options.alignment, log_id: meta.log_id };
+        let common = Common { alignment: options.alignment, form: Form::Full, log_id: meta.log_id };
         let (last_id, tag, segment) = (number(meta.last_id), meta.tag, meta.segment);
         let header = CheckpointHeader { common, last_id, tag, chunk_bytes, segment }.encode(crc);
         let codec = Codec::new(crc, header_salt(&header), options.alignment);

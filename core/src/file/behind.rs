@@ -182,14 +182,14 @@ where
     }
 
     /// Whether a payload verifies; it is read in pieces, however long it is. `None` if too many were read in vain.
-    fn is_whole(
+    pub(super) fn is_whole(
         &mut self,
         offset: u64,
         header: &Header,
         budget: &mut u64,
     ) -> Result<Option<bool>, Error<R::Error>> {
         let left = u64::from(header.payload_bytes);
-        let at = offset.saturating_add(HEADER_BYTES as u64);
+        let at = offset.saturating_add(self.codec().header_bytes() as u64);
         if at.saturating_add(left) > self.len()? {
             return Ok(Some(false));
         }

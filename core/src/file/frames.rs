@@ -3,8 +3,9 @@
 //! Must never decide what a bad frame means: that takes the search behind it, and the rules of the log.
 
 use crate::EntryId;
+use crate::bytes::compact;
 use crate::bytes::control::CONTROL_BYTES_MAX;
-use crate::bytes::frame::{self, Codec, Decoded, Fields, Flags, HEADER_BYTES, Header};
+use crate::bytes::frame::{self, Codec, Decoded, Fields, Flags, Form, HEADER_BYTES, Header};
 use crate::error::{Corruption, CorruptionKind, Error, Limit};
 use crate::storage::{NameBuf, ReadFile, StoreError};
 
@@ -101,7 +102,7 @@ where
     /// The payload of the frame at `offset` that [`next`](Self::next) has just shown, lent again.
     #[inline]
     pub(crate) fn payload(&self, offset: u64, payload_bytes: usize) -> &[u8] {
-        self.window.lend(offset.wrapping_add(HEADER_BYTES as u64), payload_bytes)
+        self.window.lend(offset.wrapping_add(self.codec.header_bytes() as u64), payload_bytes)
     }
 
     /// The bytes from `offset` on; see [`Window::at`].
@@ -131,6 +132,11 @@ where
 
     pub(crate) const fn codec(&self) -> Codec {
         self.codec
+    }
+
+    /// Goes on as if the frames were of that form.
+    pub(crate) const fn take_for(&mut self, form: Form) {
+        self.codec = self.codec.with_form(form);
     }
 
     pub(crate) const fn cursor(&self) -> Cursor {
@@ -205,10 +211,20 @@ where
     pub(crate) fn verified(&self) -> Option<Fields> {
         let offset = self.cursor.offset;
         if self.window.trusts(offset.saturating_add(1)) {
+            if self.codec.form() == Form::Compact {
+                return self.verified_compact();
+            }
             let head = self.window.lend(offset, HEADER_BYTES);
             return head.first_chunk().map(Fields::of);
         }
         None
+    }
+
+    /// [`verified`](Self::verified), of a compact frame.
+    #[inline(never)]
+    fn verified_compact(&self) -> Option<Fields> {
+        let head = self.window.lend(self.cursor.offset, compact::HEADER_BYTES);
+        head.first_chunk().map(Fields::of_compact)
     }
 
     /// Goes behind the frame at the cursor, which has these fields.
@@ -229,26 +245,28 @@ where
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Next<'_>, Error<R::Error>> {
         let (offset, codec) = (self.cursor.offset, self.codec);
-        let bytes = self.window.at(offset, HEADER_BYTES)?;
+        let header_bytes = codec.header_bytes();
+        let bytes = self.window.at(offset, header_bytes)?;
         let held_bytes = bytes.len();
         let header = match judge(codec, self.cursor, bytes) {
             Ok(header) => header,
             Err(kind) => return Ok(Next::Bad(Bad { offset, kind, search_from: offset })),
         };
-        let payload_end = HEADER_BYTES.saturating_add(header.payload_bytes as usize);
+        let payload_end = header_bytes.saturating_add(header.payload_bytes as usize);
         if (held_bytes < payload_end || self.is_too_long(&header))
             && let Some(bad) = self.load(&header)?
         {
             return Ok(Next::Bad(bad));
         }
         let frame_end = offset.saturating_add(codec.frame_bytes(header.payload_bytes.into()));
-        let payload_at = offset.wrapping_add(HEADER_BYTES as u64);
+        let payload_at = offset.wrapping_add(header_bytes as u64);
         let payload = self.window.lend(payload_at, header.payload_bytes as usize);
         if !self.window.trusts(frame_end) {
             let found = codec.crc().update(header.checksum, payload);
             if found != header.payload_checksum && !planted!(PayloadUnchecked) {
                 let kind = BadKind::Payload { expected: header.payload_checksum, found };
-                return Ok(Next::Bad(Bad { offset, kind, search_from: frame_end }));
+                let search_from = self.search_from(offset, frame_end);
+                return Ok(Next::Bad(Bad { offset, kind, search_from }));
             }
         }
         self.cursor = Cursor {
@@ -257,6 +275,14 @@ where
             checksum: header.payload_checksum,
         };
         Ok(Next::Frame(Frame { offset, flags: header.flags, position: header.position, payload }))
+    }
+
+    /// Where the search behind a bad frame begins whose header verifies: behind the frame, unless that is the word of a compact header, which is no proof.
+    const fn search_from(&self, offset: u64, frame_end: u64) -> u64 {
+        match self.codec.form() {
+            Form::Full => frame_end,
+            Form::Compact => offset,
+        }
     }
 
     /// The checksum of bytes that the file has, read in pieces.
@@ -292,9 +318,11 @@ where
     fn load(&mut self, header: &Header) -> Result<Option<Bad>, Error<R::Error>> {
         let offset = self.cursor.offset;
         let payload_bytes = u64::from(header.payload_bytes);
-        let payload_at = offset.saturating_add(HEADER_BYTES as u64);
+        let header_bytes = self.codec.header_bytes();
+        let payload_at = offset.saturating_add(header_bytes as u64);
         let payload_end = payload_at.saturating_add(payload_bytes);
-        let search_from = offset.saturating_add(self.codec.frame_bytes(payload_bytes));
+        let frame_end = offset.saturating_add(self.codec.frame_bytes(payload_bytes));
+        let search_from = self.search_from(offset, frame_end);
         let cut = Bad { offset, kind: BadKind::Cut, search_from };
         // Before any allocation: the file has these bytes, and the limit allows them.
         if payload_end > self.window.len()? && !planted!(ClaimedLengthAllocated) {
@@ -310,7 +338,7 @@ where
             let limit = u64::from(self.record_bytes_max);
             return Err(Error::Limit { what: Limit::RecordBytes, found: payload_bytes, limit });
         }
-        let need = HEADER_BYTES.saturating_add(header.payload_bytes as usize);
+        let need = header_bytes.saturating_add(header.payload_bytes as usize);
         let loaded = self.window.at(offset, need)?.len();
         Ok((loaded < need).then_some(cut))
     }
@@ -319,11 +347,11 @@ where
 /// The verified header at the cursor, its position checked.
 #[inline]
 fn judge(codec: Codec, cursor: Cursor, bytes: &[u8]) -> Result<Header, BadKind> {
-    let Some(bytes) = bytes.first_chunk::<HEADER_BYTES>() else {
+    let Some(decoded) = codec.judge(cursor.offset, cursor.position, bytes) else {
         let blank = crate::bytes::field::is_blank(bytes);
         return Err(if blank { BadKind::Blank } else { BadKind::Cut });
     };
-    let header = match codec.decode(cursor.offset, bytes) {
+    let header = match decoded {
         Decoded::Frame(header) => header,
         Decoded::Blank if planted!(ZeroFrameValid) => {
             let flags = Flags::default();

@@ -1,9 +1,10 @@
 //! The search behind a bad frame: is there proof that what was there had been durable?
 //!
-//! Linear in the rest of the file, whatever it holds: sixteen bytes judge a candidate, and no payload is read.
+//! Linear in the rest of the file, whatever it holds: sixteen bytes judge a candidate, and no payload is read. Of compact frames, eight bytes judge a
+//! candidate in vain once in 65,536 times, and then its payload is read, which is short; a file that is made to have more of them has a budget.
 
 use crate::bytes::field::is_blank;
-use crate::bytes::frame::{Decoded, HEADER_BYTES, Header};
+use crate::bytes::frame::{Codec, Decoded, Form, HEADER_BYTES, Header};
 use crate::error::Error;
 use crate::storage::{ReadFile, StoreError};
 
@@ -26,7 +27,7 @@ where
     R: ReadFile,
     R::Error: StoreError,
 {
-    /// Proof that everything before it was durable: a verifying header with the *synced* flag.
+    /// Proof that everything before it was durable: a verifying header with the *synced* flag; of a compact frame, all of it.
     ///
     /// `position` is the last one before the bad frame.
     pub(crate) fn search_synced(
@@ -48,11 +49,14 @@ where
         let bytes = self.at(from, HEADER_BYTES)?;
         let alignment = codec.alignment() as usize;
         let candidates = (0..bytes.len()).step_by(alignment.max(1));
+        let mut budget = bytes.len();
         let mut found = candidates.filter_map(|at| {
-            let header = bytes.get(at..)?.first_chunk::<HEADER_BYTES>()?;
+            let candidate = bytes.get(at..)?;
             let distance = at as u64;
-            match codec.decode(from.saturating_add(distance), header) {
-                Decoded::Frame(header) if may_follow(&header, position, distance) => Some(header),
+            match codec.judge(from.saturating_add(distance), position, candidate)? {
+                Decoded::Frame(header) if may_follow(&header, position, distance) => {
+                    is_vouched_for(codec, &header, candidate, &mut budget).then_some(header)
+                }
                 _ => None,
             }
         });
@@ -62,7 +66,7 @@ where
     /// Visits every header from `from` on that verifies at its offset and may follow `position`, until the visitor says stop.
     ///
     /// A header that verifies vouches for its frame's extent, so the search goes on behind the frame: a payload is never
-    /// searched unless its own header is lost.
+    /// searched unless its own header is lost. A compact header vouches for nothing, unless its payload verifies.
     pub(crate) fn search(
         &mut self,
         from: u64,
@@ -75,6 +79,8 @@ where
         // Every byte is looked at, also between two multiples of a wide alignment.
         let stride_bytes = STRIDE.max(codec.alignment() as usize);
         let mut room = None;
+        // Payload bytes of compact frames that may still be judged in vain.
+        let mut budget = if is_weak(codec) { self.len()? } else { 0 };
         let from = codec.align(from);
         let mut offset = from;
         let mut written_end = from;
@@ -97,8 +103,7 @@ where
             room = None;
             let last = stride.iter().rposition(|&byte| byte != 0 && byte != 0xFF).unwrap_or(0);
             written_end = written_end.max(offset.saturating_add(last as u64).saturating_add(1));
-            let candidate =
-                bytes.first_chunk::<HEADER_BYTES>().map(|bytes| codec.decode(offset, bytes));
+            let candidate = codec.judge(offset, position, bytes);
             let Some(Decoded::Frame(header)) = candidate else {
                 offset = offset.saturating_add(alignment);
                 continue;
@@ -106,6 +111,14 @@ where
             if !may_follow(&header, position, offset.saturating_sub(from)) {
                 offset = offset.saturating_add(alignment);
                 continue;
+            }
+            if is_weak(codec) {
+                // Out of budget, which only a file made for it is, a synced header counts as proof: an error is safer than a shorter log.
+                let whole = self.is_whole(offset, &header, &mut budget)?;
+                if !whole.unwrap_or(header.flags.synced) {
+                    offset = offset.saturating_add(alignment);
+                    continue;
+                }
             }
             if stop(self, offset, &header)? {
                 return Ok(Behind { found: Some(offset), written_end });
@@ -117,13 +130,36 @@ where
     }
 }
 
+/// Whether a header alone is no proof of anything.
+fn is_weak(codec: Codec) -> bool {
+    codec.form() == Form::Compact && !planted!(CompactHeaderProves)
+}
+
+/// Whether the payload of a candidate verifies, where its header is too little. It may reach no further than the bytes that are there, and be read in vain
+/// no more often than the budget allows.
+fn is_vouched_for(codec: Codec, header: &Header, candidate: &[u8], budget: &mut usize) -> bool {
+    if !is_weak(codec) {
+        return true;
+    }
+    let payload_bytes = header.payload_bytes as usize;
+    let payload = candidate.get(codec.header_bytes()..).and_then(|rest| rest.get(..payload_bytes));
+    let (Some(payload), Some(left)) = (payload, budget.checked_sub(payload_bytes)) else {
+        return false;
+    };
+    let verifies = codec.verify(header, payload);
+    if !verifies {
+        *budget = left;
+    }
+    verifies
+}
+
 fn proves(header: &Header) -> bool {
     let proof = header.flags.synced && !planted!(SyncedFlagIgnored);
     proof || planted!(AnyLaterFrameProves)
 }
 
 /// Whether a header can be the one of a frame `distance` bytes behind the last that is known: an entry takes sixteen
-/// bytes at least. It makes a chance hit in torn data some thousand times rarer.
+/// bytes at least. It makes a chance hit in torn data some thousand times rarer. A compact header has no position of its own, and follows always.
 pub(super) fn may_follow(header: &Header, position: u32, distance: u64) -> bool {
     let ahead = u64::from(header.position).checked_sub(u64::from(position));
     // The bad frame itself may be an entry, and so is the candidate.

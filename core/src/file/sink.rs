@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 
 use embedded_io::{Error as _, ErrorKind};
 
-use crate::bytes::frame::{Codec, Flags, HEADER_BYTES, Header};
+use crate::bytes::compact;
+use crate::bytes::frame::{Codec, Flags, Form, HEADER_BYTES, Header};
 use crate::error::{Context as _, Error, Operation};
 use crate::storage::{AppendFile, NameBuf, StoreError};
 
@@ -191,6 +192,9 @@ where
         if self.spare().len() < frame_bytes {
             self.make_spare(frame_bytes)?;
         }
+        if codec.form() == Form::Compact {
+            return self.append_compact(codec, flags, position, payload, frame_bytes);
+        }
         let (head, header) =
             codec.encode(self.offset(), flags, position, length(payload.len()), |crc, seed| {
                 crc.update(seed, payload)
@@ -204,7 +208,37 @@ where
             zero(padding);
             self.filled = self.filled.saturating_add(frame_bytes);
         } else {
-            self.append_in_pieces(codec, head, payload)?;
+            self.append_in_pieces(codec, &head, payload)?;
+        }
+        Ok(header)
+    }
+
+    /// [`append`](Self::append), of a compact frame, once there is room for it if there can be.
+    #[inline(never)]
+    fn append_compact(
+        &mut self,
+        codec: Codec,
+        flags: Flags,
+        position: u32,
+        payload: &[u8],
+        frame_bytes: usize,
+    ) -> Result<Header, Error<A::Error>> {
+        let (offset, payload_bytes) = (self.offset(), length(payload.len()));
+        let (head, header) =
+            codec.encode_compact(offset, flags, position, payload_bytes, |crc, seed| {
+                crc.update(seed, payload)
+            });
+        if let Some(place) = self.spare().get_mut(..frame_bytes)
+            && let Some((to_head, rest)) =
+                place.split_first_chunk_mut::<{ compact::HEADER_BYTES }>()
+            && let Some((to_payload, padding)) = rest.split_at_mut_checked(payload.len())
+        {
+            *to_head = head;
+            to_payload.copy_from_slice(payload);
+            zero(padding);
+            self.filled = self.filled.saturating_add(frame_bytes);
+        } else {
+            self.append_in_pieces(codec, &head, payload)?;
         }
         Ok(header)
     }
@@ -214,10 +248,10 @@ where
     fn append_in_pieces(
         &mut self,
         codec: Codec,
-        head: [u8; HEADER_BYTES],
+        head: &[u8],
         payload: &[u8],
     ) -> Result<(), Error<A::Error>> {
-        self.put(&head)?;
+        self.put(head)?;
         self.put(payload)?;
         self.pad(codec)
     }
@@ -231,6 +265,9 @@ where
         position: u32,
         payload_bytes: usize,
     ) -> Result<Header, Error<A::Error>> {
+        if codec.form() == Form::Compact {
+            return self.append_in_place_compact(codec, flags, position, payload_bytes);
+        }
         let offset = self.offset();
         let (to_head, rest) = self.spare().split_at_mut_checked(HEADER_BYTES).unwrap_or_default();
         let payload = rest.get(..payload_bytes).unwrap_or_default();
@@ -240,6 +277,29 @@ where
             });
         to_head.copy_from_slice(&head);
         self.filled = self.filled.saturating_add(HEADER_BYTES).saturating_add(payload_bytes);
+        self.pad(codec)?;
+        Ok(header)
+    }
+
+    /// [`append_in_place`](Self::append_in_place), of a compact frame.
+    #[inline(never)]
+    fn append_in_place_compact(
+        &mut self,
+        codec: Codec,
+        flags: Flags,
+        position: u32,
+        payload_bytes: usize,
+    ) -> Result<Header, Error<A::Error>> {
+        let offset = self.offset();
+        let header_bytes = compact::HEADER_BYTES;
+        let (to_head, rest) = self.spare().split_at_mut_checked(header_bytes).unwrap_or_default();
+        let payload = rest.get(..payload_bytes).unwrap_or_default();
+        let (head, header) =
+            codec.encode_compact(offset, flags, position, length(payload_bytes), |crc, seed| {
+                crc.update(seed, payload)
+            });
+        to_head.copy_from_slice(&head);
+        self.filled = self.filled.saturating_add(header_bytes).saturating_add(payload_bytes);
         self.pad(codec)?;
         Ok(header)
     }

@@ -25,7 +25,7 @@
 
 use crate::bytes::control::Control;
 use crate::bytes::crc::Crc;
-use crate::bytes::frame::{Codec, Flags};
+use crate::bytes::frame::{Codec, Flags, Form};
 use crate::bytes::header::{
     Common, FileHeader as _, RECORD_LOG_HEADER_BYTES, RecordLogHeader, header_salt,
 };
@@ -69,7 +69,7 @@ pub(super) fn create<D: Directory>(
     let name = NameBuf::from(path);
     let Some(file) = dir.create(path, 0).on(Operation::Create, &name)? else { return Ok(None) };
     let crc = Crc::detect();
-    let common = Common { alignment: options.alignment, log_id: dir.nonce() };
+    let common = Common { alignment: options.alignment, form: Form::Full, log_id: dir.nonce() };
     let header = RecordLogHeader { common }.encode(crc);
     let codec = Codec::new(crc, header_salt(&header), options.alignment);
     let mut sink = new_sink(file, name, options)?;

@@ -47,9 +47,17 @@ fn cut(dir: &MemoryDirectory, block: &Block) -> Vec<u8> {
 /// The story that the document tells: append, sync, append, a batch, a crash that tears the last frame; then recovery.
 #[test]
 fn the_segments_are_what_the_writer_leaves() {
-    let (torn, second) = (block("wal-torn"), block("wal-second"));
+    for form in ["wal", "compact"] {
+        the_segments_are_what_a_writer_leaves_of(form);
+    }
+}
+
+fn the_segments_are_what_a_writer_leaves_of(form: &str) {
+    let (torn, second) = segments(form);
+    let compact = form == "compact";
     let dir = MemoryDirectory::new();
-    let mut wal = RawWalWriter::new(dir.clone(), wal_options(&torn)).unwrap();
+    let options = || wal_options(&torn).compact_frames(compact);
+    let mut wal = RawWalWriter::new(dir.clone(), options()).unwrap();
     wal.append(b"one").unwrap();
     let _ = wal.flush_and_sync().unwrap();
     wal.append(b"two").unwrap();
@@ -60,7 +68,7 @@ fn the_segments_are_what_the_writer_leaves() {
     torn.must_be(&bytes);
     dir.put(name(&torn), bytes);
 
-    let mut wal = RawWalWriter::resume(dir.clone(), wal_options(&torn)).unwrap();
+    let mut wal = RawWalWriter::resume(dir.clone(), options()).unwrap();
     wal.append(b"five").unwrap();
     wal.close().unwrap();
     torn.must_be(&contents(&dir, &torn));
@@ -69,7 +77,19 @@ fn the_segments_are_what_the_writer_leaves() {
 
 #[test]
 fn the_reader_reads_the_segments_as_the_document_says() {
-    let (torn, second) = (block("wal-torn"), block("wal-second"));
+    for form in ["wal", "compact"] {
+        the_reader_reads_the_segments_of(form);
+    }
+}
+
+/// The two segments of the story, in one form or the other.
+fn segments(form: &str) -> (Block, Block) {
+    (block(&alloc::format!("{form}-torn")), block(&alloc::format!("{form}-second")))
+}
+
+/// No reader asks for a form: the segments say it.
+fn the_reader_reads_the_segments_of(form: &str) {
+    let (torn, second) = segments(form);
     let dir = MemoryDirectory::new();
     dir.put(name(&torn), torn.bytes.clone());
     assert_eq!(replay(&dir), torn.text("entries"));

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::bytes::control::Control;
 use crate::bytes::crc::Crc;
-use crate::bytes::frame::{Codec, Decoded, Flags, HEADER_BYTES};
+use crate::bytes::frame::{Codec, Decoded, Flags, Form};
 use crate::bytes::header::{
     CheckpointHeader, FileHeader as _, RecordLogHeader, header_salt, segment_salt,
 };
@@ -29,7 +29,8 @@ fn codec(frames: &Block) -> Codec {
             }
         }
     };
-    Codec::new(crc, salt, frames.number32("alignment"))
+    let form = if frames.name.starts_with("compact-") { Form::Compact } else { Form::Full };
+    Codec::new(crc, salt, frames.number32("alignment")).with_form(form)
 }
 
 fn flags(frames: &Block) -> Flags {
@@ -48,8 +49,8 @@ fn flags(frames: &Block) -> Flags {
 fn frame(codec: Codec, offset: u64, flags: Flags, position: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap();
     let (head, _) =
-        codec.encode(offset, flags, position, length, |crc, seed| crc.update(seed, payload));
-    let mut bytes = head.to_vec();
+        codec.encode_head(offset, flags, position, length, |crc, seed| crc.update(seed, payload));
+    let mut bytes = head.as_slice().to_vec();
     bytes.extend_from_slice(payload);
     bytes.resize(usize::try_from(codec.frame_bytes(payload.len() as u64)).unwrap(), 0);
     bytes
@@ -64,18 +65,19 @@ fn must_decode<'a>(
     position: u32,
     payload: &[u8],
 ) -> &'a [u8] {
-    let head = bytes.first_chunk::<HEADER_BYTES>().unwrap();
-    let Decoded::Frame(header) = codec.decode(offset, head) else { panic!("no frame") };
+    let before = position - u32::from(!flags.control);
+    let decoded = codec.judge(offset, before, bytes);
+    let Some(Decoded::Frame(header)) = decoded else { panic!("no frame") };
     assert_eq!((header.flags, header.position), (flags, position));
     let length = usize::try_from(header.payload_bytes).unwrap();
-    assert_eq!(&bytes[HEADER_BYTES..HEADER_BYTES + length], payload);
+    assert_eq!(&bytes[codec.header_bytes()..][..length], payload);
     assert!(codec.verify(&header, payload));
     &bytes[usize::try_from(codec.frame_bytes(length as u64)).unwrap()..]
 }
 
 #[test]
 fn entry_frames_are_the_ones_in_the_document() {
-    for block in blocks_named("entry") {
+    for block in blocks_named("entry").into_iter().chain(blocks_named("compact-entry")) {
         let (codec, flags) = (codec(&block), flags(&block));
         let (offset, position) = (block.number("offset"), block.number32("position"));
         let payload = block.text("payload").as_bytes();
@@ -86,9 +88,14 @@ fn entry_frames_are_the_ones_in_the_document() {
 }
 
 #[test]
-fn the_batch_is_the_one_in_the_document() {
-    let block = block("batch");
-    let codec = codec(&block);
+fn the_batches_are_the_ones_in_the_document() {
+    for name in ["batch", "compact-batch"] {
+        the_batch_is_the_one_in(&block(name));
+    }
+}
+
+fn the_batch_is_the_one_in(block: &Block) {
+    let codec = codec(block);
     let payloads: Vec<&[u8]> = block.text("payloads").split(',').map(str::as_bytes).collect();
     let (offset, first) = (block.number("offset"), block.number32("position"));
     let flags = |index: usize| Flags { more: index + 1 < payloads.len(), ..Flags::default() };
@@ -110,8 +117,8 @@ fn the_batch_is_the_one_in_the_document() {
 fn control_frames_are_the_ones_in_the_document() {
     let blocks = blocks_named("control-");
     assert_eq!(blocks.len(), 6, "every kind has a vector");
-    for block in blocks {
-        let control = match block.name.as_str() {
+    for block in blocks.into_iter().chain(blocks_named("compact-control-")) {
+        let control = match block.name.trim_start_matches("compact-") {
             "control-close" => Control::Close,
             "control-prune" => Control::Prune { oldest: block.number32("oldest") },
             "control-checkpoint" => Control::Checkpoint {

@@ -1,6 +1,7 @@
 //! The vectors of the three headers, and of the checksum.
 
 use crate::bytes::crc::Crc;
+use crate::bytes::frame::Form;
 use crate::bytes::header::{
     CheckpointHeader, Common, Decoded, FileHeader as _, Origin, Previous, ReadyMark,
     RecordLogHeader, SegmentHeader, segment_salt,
@@ -9,7 +10,14 @@ use crate::bytes::header::{
 use super::document::{Block, block, blocks_named};
 
 fn common(block: &Block) -> Common {
-    Common { alignment: block.number32("alignment"), log_id: block.number("log_id") }
+    let form = match block.optional("form") {
+        None => Form::Full,
+        Some(form) => {
+            assert_eq!(form, "1", "{}: a form", block.name);
+            Form::Compact
+        }
+    };
+    Common { alignment: block.number32("alignment"), form, log_id: block.number("log_id") }
 }
 
 #[test]

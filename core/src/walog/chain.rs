@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::EntryId;
+use crate::bytes::frame::Form;
 use crate::bytes::header::{Origin, SegmentHeader};
 use crate::error::CorruptionKind;
 
@@ -18,11 +19,20 @@ pub(crate) struct Observed {
 pub(crate) struct Segment {
     pub(crate) number: u32,
     pub(crate) alignment: u32,
+    pub(crate) form: Form,
     pub(crate) first_id: u64,
     pub(crate) created_ms: u64,
     pub(crate) origin: Origin,
     /// Where it ends, by its successor's word; `None` for the tail.
     pub(crate) sealed: Option<Sealed>,
+}
+
+impl Segment {
+    /// Whether a place in it, once passed, can be gone to without passing what lies before it again. A compact frame does not say how many entries precede it; a
+    /// tail may lose what a failed sync covered and get other frames in its place.
+    pub(crate) fn keeps_places(&self) -> bool {
+        self.sealed.is_some() || self.form == Form::Full || planted!(CompactTailIndexed)
+    }
 }
 
 /// Where a sealed segment ends.
@@ -71,6 +81,7 @@ pub(crate) fn chain(observed: &[Observed], oldest: u32) -> Result<Vec<Segment>, 
         chain.push(Segment {
             number,
             alignment: header.common.alignment,
+            form: header.common.form,
             first_id: header.first_id,
             created_ms: header.created_ms,
             origin: header.origin,
@@ -125,7 +136,7 @@ mod tests {
 
     fn header(segment: u32, first_id: u64, previous: u32) -> SegmentHeader {
         SegmentHeader {
-            common: Common { alignment: 4, log_id: 5 },
+            common: Common { alignment: 4, form: Form::Full, log_id: 5 },
             segment,
             oldest: 1,
             first_id,

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use crate::bytes::control::Control;
 use crate::bytes::crc::Crc;
-use crate::bytes::frame::{Codec, Decoded, HEADER_BYTES, Header};
-use crate::bytes::header::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_salt};
+use crate::bytes::frame::{Codec, Decoded, Form, HEADER_BYTES, Header};
+use crate::bytes::header::{Common, SEGMENT_HEADER_BYTES, SegmentHeader, segment_salt};
 use crate::error::{Context as _, Error, Operation};
 use crate::file::frames::Cursor;
 use crate::file::window::Window;
@@ -48,7 +48,12 @@ pub(super) fn look<D: Directory>(
     let name = settings.segment_name(tail)?;
     let Some(file) = dir.open(name.as_name()).on(Operation::Open, &name)? else { return Ok(None) };
     let (header, mut window) = head(file, name)?;
-    let Some(header) = header.filter(|header| header.common.alignment == settings.alignment) else {
+    // A compact close frame does not say how many entries precede it.
+    let ours = |common: Common| {
+        let full = common.form == Form::Full && settings.form == Form::Full;
+        full && common.alignment == settings.alignment
+    };
+    let Some(header) = header.filter(|header| ours(header.common)) else {
         return Ok(None);
     };
     let crc = Crc::detect();

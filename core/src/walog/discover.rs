@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 
 use crate::bytes::crc::Crc;
-use crate::bytes::frame::Codec;
+use crate::bytes::frame::{Codec, Form};
 use crate::bytes::header::{
     Decoded, FileHeader as _, READY_MARK_BYTES, ReadyMark, SEGMENT_HEADER_BYTES, SegmentHeader,
     segment_salt,
@@ -284,7 +284,12 @@ fn check_unfinished<D: Directory>(
         *buffer = frames.into_window().into_buffer();
         return Ok(());
     }
-    let behind = frames.search_synced(SEGMENT_HEADER_BYTES as u64, 0)?;
+    let mut behind = frames.search_synced(SEGMENT_HEADER_BYTES as u64, 0)?;
+    if behind.found.is_none() {
+        // Of which form its frames are, the header would say.
+        frames.take_for(Form::Compact);
+        behind = frames.search_synced(SEGMENT_HEADER_BYTES as u64, 0)?;
+    }
     let name = frames.name().clone();
     *buffer = frames.into_window().into_buffer();
     // A writer beside this reader may have written the header since: then the segment is newer than what is being looked at.
@@ -330,7 +335,7 @@ fn check_unfinished_only<D: Directory>(
     Ok(true)
 }
 
-/// The frames of a segment whose header cannot be read, at the finest alignment.
+/// The frames of a segment whose header cannot be read, at the finest alignment, in the full form.
 fn headless<D: Directory>(
     dir: &D,
     settings: &Settings,

@@ -4,7 +4,7 @@ use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
 use crate::EntryId;
-use crate::bytes::frame::HEADER_BYTES;
+use crate::bytes::crc::Crc;
 use crate::error::Error;
 use crate::storage::Directory;
 
@@ -174,7 +174,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             let last = entries.peek().is_none();
             bytes = bytes.checked_sub(self.frame_bytes(payload_bytes)).ok_or_else(unsteady)?;
             // What the iterator's clone and the first encoding said is not so. Without a last frame, the batch does not exist.
-            if last != (count == 0) || payload_bytes > self.settings.record_bytes_max.into() {
+            if last != (count == 0) || payload_bytes > self.settings.append_bytes_max.into() {
                 return Err(unsteady());
             }
             self.append_encoded(entry, payload_bytes, !last)?;
@@ -193,8 +193,9 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         &mut self,
         entry: &T,
     ) -> Result<Option<usize>, Error<D::Error>> {
+        let header_bytes = self.codec().header_bytes();
         let spare = self.tail.sink()?.spare();
-        let Some(place) = spare.get_mut(HEADER_BYTES..) else { return Ok(None) };
+        let Some(place) = spare.get_mut(header_bytes..) else { return Ok(None) };
         match postcard::serialize_with_flavor(entry, Place { place, filled: 0 }) {
             Ok(payload_bytes) => Ok(Some(payload_bytes)),
             Err(postcard::Error::SerializeBufferFull) => Ok(None),
@@ -251,17 +252,19 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let (codec, position) = (self.codec(), self.tail.position().saturating_add(1));
         let offset = self.tail.offset();
         let mut result = Ok(());
-        let (head, header) = codec.encode(offset, flags, position, payload_bytes, |crc, seed| {
+        let checksum_payload = |crc: Crc, seed| {
             let mut checksum = seed;
             result = pass(entry, |bytes| {
                 checksum = crc.update(checksum, bytes);
                 Ok(())
             });
             checksum
-        });
+        };
+        let (head, header) =
+            codec.encode_head(offset, flags, position, payload_bytes, checksum_payload);
         result.map_err(encode)?;
         let sink = self.tail.sink()?;
-        sink.put(&head)?;
+        sink.put(head.as_slice())?;
         let (mut checksum, mut count) = (header.checksum, 0_u64);
         let mut failed = None;
         let passed = pass(entry, |bytes| {

@@ -3,7 +3,6 @@
 //! Must never let a write begin inside of a sector that holds what was acknowledged.
 
 use crate::bytes::control::{Control, PAD};
-use crate::bytes::frame::HEADER_BYTES;
 use crate::error::Error;
 use crate::storage::Directory;
 
@@ -36,7 +35,8 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         }
         let flags = self.tail.flags(true, false);
         let (codec, position) = (self.codec(), self.tail.position());
-        let payload_bytes = usize::try_from(frame_bytes).unwrap_or(0).saturating_sub(HEADER_BYTES);
+        let frame_bytes = usize::try_from(frame_bytes).unwrap_or(0);
+        let payload_bytes = frame_bytes.saturating_sub(codec.header_bytes());
         let payload = PAYLOAD.get(..payload_bytes).unwrap_or_default();
         let header = self.tail.sink()?.append(codec, flags, position, payload)?;
         self.tail.appended(&header);

@@ -190,6 +190,9 @@ where
         if self.at == Some(position) {
             return Ok(true);
         }
+        if !self.segment.keeps_places() {
+            self.leave();
+        }
         let held = self.at.is_some();
         let found = self.seek(index, position);
         if matches!(found, Ok(true)) || !held || self.segment.sealed.is_some() {
@@ -222,7 +225,8 @@ where
         } else if !self.reader.advance()? {
             return Ok(false);
         }
-        let mut next_mark = index.next_offset(number);
+        let keeps = self.segment.keeps_places();
+        let mut next_mark = if keeps { index.next_offset(number) } else { u64::MAX };
         loop {
             let (offset, at) = (self.reader.entry_offset(), self.reader.cursor().position);
             if offset >= next_mark {

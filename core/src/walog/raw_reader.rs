@@ -325,6 +325,9 @@ impl<D: Directory> Entries<'_, D> {
         let Some(position) = ahead.and_then(|ahead| u32::try_from(ahead).ok()) else {
             return Ok(());
         };
+        if !segment.keeps_places() {
+            return Ok(());
+        }
         let index = &mut self.reader.index;
         let mark = index.before(segment.number, position);
         random::go_to(opened, index, segment.number, mark)?;

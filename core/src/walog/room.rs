@@ -21,12 +21,13 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     pub(super) fn frame_bytes(&self, payload_bytes: u64) -> u64 {
         // A power of two: no division. The sum is far below 2^64, since payloads are slices or bounded by a limit.
         let mask = u64::from(self.settings.alignment).wrapping_sub(1);
-        payload_bytes.wrapping_add(HEADER_BYTES as u64).wrapping_add(mask) & !mask
+        let header_bytes = self.settings.form.header_bytes() as u64;
+        payload_bytes.wrapping_add(header_bytes).wrapping_add(mask) & !mask
     }
 
     #[inline]
     pub(super) fn check_record(&self, found: u64) -> Result<u64, Error<D::Error>> {
-        let limit = u64::from(self.settings.record_bytes_max);
+        let limit = u64::from(self.settings.append_bytes_max);
         if found > limit {
             return Err(Error::Limit { what: Limit::RecordBytes, found, limit });
         }

@@ -94,7 +94,8 @@ where
     R::Error: StoreError,
 {
     let crc = Crc::detect();
-    let codec = Codec::new(crc, segment_salt(crc, log_id, segment.number), segment.alignment);
+    let salt = segment_salt(crc, log_id, segment.number);
+    let codec = Codec::new(crc, salt, segment.alignment).with_form(segment.form);
     let window = Window::new(file, name, buffer, settings.read_bytes)?;
     let first_frame = codec.align(SEGMENT_HEADER_BYTES as u64);
     Ok(Frames::new(window, codec, first_frame, settings.record_bytes_max))

@@ -71,7 +71,8 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
 
     pub(super) fn codec_of(&self, segment: &Segment) -> Codec {
         let crc = Crc::detect();
-        Codec::new(crc, segment_salt(crc, self.log_id, segment.number), segment.alignment)
+        let salt = segment_salt(crc, self.log_id, segment.number);
+        Codec::new(crc, salt, segment.alignment).with_form(segment.form)
     }
 
     /// Seals the tail where it ends and begins the next segment.
@@ -152,13 +153,18 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let segment = Segment {
             number,
             alignment: self.settings.alignment,
+            form: self.settings.form,
             first_id: first_id.get(),
             created_ms: self.hooks.now_ms(),
             origin,
             sealed: None,
         };
         let header = SegmentHeader {
-            common: Common { alignment: segment.alignment, log_id: self.log_id },
+            common: Common {
+                alignment: segment.alignment,
+                form: segment.form,
+                log_id: self.log_id,
+            },
             segment: number,
             oldest,
             first_id: segment.first_id,

@@ -426,11 +426,12 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         let flags = Flags { synced: true, control: true, more: false };
         let position = writer.tail.position();
-        let (head, header) = writer
-            .codec()
-            .encode(end, flags, position, length, |crc, seed| crc.update(seed, payload));
+        let (head, header) =
+            writer
+                .codec()
+                .encode_head(end, flags, position, length, |crc, seed| crc.update(seed, payload));
         let mut frame = [0_u8; 256];
-        for (to, from) in frame.iter_mut().zip(head.iter().chain(payload)) {
+        for (to, from) in frame.iter_mut().zip(head.as_slice().iter().chain(payload)) {
             *to = *from;
         }
         writer.tail.appended(&header);

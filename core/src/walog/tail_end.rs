@@ -14,11 +14,14 @@ use super::raw_writer::RawWalWriter;
 impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// Whether the tail's file can be opened for appending.
     pub(super) fn goes_on_in_place(&self) -> bool {
-        let same_alignment = |segment: &Segment| segment.alignment == self.settings.alignment;
+        let settings = &self.settings;
+        let same_frames = |segment: &Segment| {
+            segment.alignment == settings.alignment && segment.form == settings.form
+        };
         self.settings.reopen
             && !self.tail.short()
             && self.ends_with_a_unit()
-            && self.chain.last().is_none_or(same_alignment)
+            && self.chain.last().is_none_or(same_frames)
     }
 
     /// Opens the tail's file for appending, or begins a new segment where the directory cannot.

@@ -2,6 +2,7 @@
 //!
 //! Must never give a number away twice, nor let a failed preparation poison the writer.
 
+use crate::bytes::frame::Form;
 use crate::bytes::header::{Common, ReadyMark};
 use crate::error::Error;
 use crate::storage::{Directory, NameBuf};
@@ -135,7 +136,8 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let bytes = if self.settings.preallocate { self.settings.segment_bytes } else { 0 };
         let spare = self.upcoming.spare;
         let recycled = spare.map(|old| self.settings.segment_name(old)).transpose()?;
-        let common = Common { alignment: self.settings.alignment, log_id: self.log_id };
+        let (alignment, log_id) = (self.settings.alignment, self.log_id);
+        let common = Common { alignment, form: Form::Full, log_id };
         let mark = ReadyMark { common, segment: number };
         self.highest = used;
         self.upcoming.claimed = Some(number);

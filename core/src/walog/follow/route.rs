@@ -126,7 +126,7 @@ pub(super) fn is_same(found: &Segment, here: &Segment) -> bool {
     let identity = |segment: &Segment| {
         (segment.number, segment.first_id, segment.alignment, segment.created_ms, segment.origin)
     };
-    identity(found) == identity(here)
+    identity(found) == identity(here) && found.form == here.form
 }
 
 fn id(number: u64) -> EntryId {

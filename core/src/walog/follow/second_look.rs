@@ -30,7 +30,7 @@ where
     R: ReadFile,
     R::Error: StoreError,
 {
-    /// Whether there may be something new: sixteen bytes are read to tell. `anyway`: also if they have not changed, unless they are blank.
+    /// Whether there may be something new: sixteen bytes are read to tell, of which a compact frame may have fewer. `anyway`: also if they have not changed, unless they are blank.
     ///
     /// What was shown and is not proved durable is looked at again before anything new is.
     pub(super) fn look_again(&mut self, anyway: bool) -> Result<Look, Error<R::Error>> {
@@ -38,7 +38,10 @@ where
         let mut probe = [0; HEADER_BYTES];
         let count = self.frames.window().peek(waiting.bad.offset, &mut probe)?;
         let blank = probe.first_chunk::<8>().is_none_or(|word| is_blank(word));
-        if count < HEADER_BYTES || blank || (probe == waiting.probe && !anyway) {
+        if count < self.frames.codec().header_bytes()
+            || blank
+            || (probe == waiting.probe && !anyway)
+        {
             return Ok(Look::Nothing);
         }
         self.trail.doubt();

@@ -68,6 +68,7 @@ impl<D: Directory> RawFollower<D> {
                 let segment = Segment {
                     number: self.successor,
                     alignment: header.common.alignment,
+                    form: header.common.form,
                     first_id: header.first_id,
                     created_ms: header.created_ms,
                     origin: header.origin,
