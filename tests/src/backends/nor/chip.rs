@@ -71,6 +71,7 @@ pub struct NorChip<const READ: usize, const WRITE: usize, const ERASE: usize> {
 #[derive(Debug, Clone)]
 struct Recording<C> {
     tearings: Vec<Tearing>,
+    one_in: u64,
     cuts: Vec<NorCut<C>>,
 }
 
@@ -115,9 +116,10 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
         self.cut = Some((self.operations.saturating_add(nth.max(1)), tearing));
     }
 
-    /// From now on every operation leaves copies of the chip as it would be if the power had been cut in it, one for each of `tearings`.
-    pub fn record_cuts(&mut self, tearings: &[Tearing]) {
-        let recording = Recording { tearings: tearings.to_vec(), cuts: Vec::new() };
+    /// From now on every operation leaves copies of the chip as it would be if the power had been cut in it, one for each of `tearings`; or one in `one_in` of
+    /// these, always the same ones.
+    pub fn record_cuts(&mut self, tearings: &[Tearing], one_in: u64) {
+        let recording = Recording { tearings: tearings.to_vec(), one_in, cuts: Vec::new() };
         self.recording = Some(Box::new(recording));
     }
 
@@ -257,10 +259,14 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
         }
         let Some(mut recording) = self.recording.take() else { return };
         for tearing in recording.tearings.iter().copied() {
+            // Each cut has its own noise.
+            let random = self.random.wrapping_add((self.operations + 1) << 8 | tearing as u64);
+            if !next(&mut { random }).is_multiple_of(recording.one_in.max(1)) {
+                continue;
+            }
             let mut chip = self.clone().powered();
-            chip.operations += 1;
-            // Each cut has its own noise; what the chip refuses, the operation itself will report.
-            chip.random = chip.random.wrapping_add(chip.operations << 8 | tearing as u64);
+            (chip.operations, chip.random) = (self.operations + 1, random);
+            // What the chip refuses, the operation itself will report.
             if operation(&mut chip, tearing).is_ok() {
                 let operation = chip.operations;
                 recording.cuts.push(NorCut { operation, tearing, chip });
