@@ -9,3 +9,5 @@ pub mod heap;
 pub mod kept;
 pub mod random;
 pub mod stack;
+#[cfg(feature = "peers")]
+pub mod wait;

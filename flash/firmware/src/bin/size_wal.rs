@@ -30,11 +30,15 @@ fn main() -> ! {
 }
 
 fn log(dir: &Flash) -> Result<(), Error<FlashError<ChipError>>> {
-    let options = WalOptions::new().buffer_bytes(256).read_bytes(256).record_bytes_max(64);
+    let options = WalOptions::new()
+        .buffer_bytes(256)
+        .read_bytes(256)
+        .record_bytes_max(64)
+        .compact_frames(true);
     let mut wal = RawWalWriter::open(dir, options)?;
     for number in 0..10_u8 {
         wal.append(&black_box([number; 32]))?;
-        black_box(wal.flush_and_sync()?);
+        let _durable = black_box(wal.flush_and_sync()?);
     }
     let mut reader = wal.reader()?;
     let mut entries = reader.entries(ReadMode::Strict)?;

@@ -59,6 +59,8 @@ impl Cost {
 pub(crate) struct Costs {
     /// An append and its sync, within a segment.
     pub(crate) append: Cost,
+    /// The first append of a boot, and its sync.
+    pub(crate) first: Cost,
     /// An append and its sync that began a segment.
     pub(crate) rotate: Cost,
     /// A batch.
@@ -76,6 +78,7 @@ impl Costs {
     pub(crate) const fn none() -> Self {
         Self {
             append: Cost::NONE,
+            first: Cost::NONE,
             rotate: Cost::NONE,
             batch: Cost::NONE,
             mount: Cost::NONE,
@@ -88,9 +91,12 @@ impl Costs {
     }
 
     pub(crate) fn print(&self) {
-        println!("| operation | times | instructions | least | most | driver's, besides | peak stack | allocations | heap held after |");
+        println!(
+            "| operation | times | instructions | least | most | driver's, besides | peak stack | allocations | heap held after |"
+        );
         println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
         self.append.print("append and sync");
+        self.first.print("first append of a boot, and sync");
         self.rotate.print("append and sync that begins a segment");
         self.batch.print("batch of 4 and sync");
         self.mount.print("mount of the flash directory");

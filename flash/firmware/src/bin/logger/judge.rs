@@ -42,9 +42,14 @@ impl<E: StoreError> fmt::Display for Failure<E> {
                 f,
                 "boot {boot}: {found} entries came back, with {acknowledged} acknowledged and {issued} logged"
             ),
-            Self::Foreign { boot, id } => write!(f, "boot {boot}: entry {id} is not what was logged"),
+            Self::Foreign { boot, id } => {
+                write!(f, "boot {boot}: entry {id} is not what was logged")
+            }
             Self::Batch { boot, first, last, found } => {
-                write!(f, "boot {boot}: of the batch {first} to {last} there is the part up to {found}")
+                write!(
+                    f,
+                    "boot {boot}: of the batch {first} to {last} there is the part up to {found}"
+                )
             }
             Self::State { boot, id } => write!(f, "boot {boot}: the state at entry {id} is wrong"),
             Self::Reach { boot } => write!(f, "boot {boot}: the log is longer than the notes"),

@@ -1,7 +1,6 @@
-//! A sensor logger that loses its power a thousand times: every boot recovers, checks all that came back against notes that survive, logs on, and is
-//! reset in the middle of a program or an erase.
+//! A sensor logger that loses its power a thousand times, and is judged after each.
 //!
-//! Exit code 0 only if every boot found every acknowledged record, and nothing that had not been logged. Must never tell the log anything that the notes know.
+//! Every boot recovers, checks all that came back against notes that survive, logs on, and is reset in the middle of a program or an erase. Exit code 0 only if every boot found every acknowledged record, and nothing that had not been logged. Must never tell the log anything that the notes know.
 #![no_std]
 #![no_main]
 #![allow(unsafe_code, reason = "the memory that survives a reset is asked for, once")]

@@ -43,6 +43,8 @@ pub(crate) struct Notes {
     /// The first and the last entry of the last batch.
     pub(crate) batch: [u64; 2],
     pub(crate) boots: u32,
+    /// Nothing was appended yet in this boot. Not a `bool`, as memory may hold anything before it is written.
+    pub(crate) fresh: u32,
     written: u32,
     pub(crate) costs: Costs,
 }
@@ -106,7 +108,9 @@ impl Notes {
 
 /// A state and one more reading.
 pub(crate) fn added(sum: u32, reading: &Reading) -> u32 {
-    reading.iter().fold(sum, |sum, byte| sum.rotate_left(5) ^ u32::from(*byte).wrapping_mul(0x9E37_79B1))
+    reading
+        .iter()
+        .fold(sum, |sum, byte| sum.rotate_left(5) ^ u32::from(*byte).wrapping_mul(0x9E37_79B1))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "below REACH")]

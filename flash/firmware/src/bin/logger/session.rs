@@ -21,6 +21,8 @@ const SEGMENTS_MAX: usize = 8;
 /// Entries between checkpoints.
 const CHECKPOINT_EVERY: u64 = 64;
 const BATCH: usize = 4;
+/// Frames with headers of 8 bytes.
+const COMPACT: bool = cfg!(not(feature = "full"));
 
 type Flash = FlashDirectory<Driver, SLOTS>;
 type Wal<'d> = WalWriter<Reading, &'d Flash>;
@@ -35,7 +37,12 @@ pub(crate) struct State {
 }
 
 fn wal_options() -> WalOptions {
-    WalOptions::new().buffer_bytes(256).read_bytes(256).record_bytes_max(64).batch_bytes_max(1024)
+    WalOptions::new()
+        .buffer_bytes(256)
+        .read_bytes(256)
+        .record_bytes_max(64)
+        .batch_bytes_max(1024)
+        .compact_frames(COMPACT)
 }
 
 fn checkpoint_options() -> CheckpointOptions {
@@ -45,6 +52,7 @@ fn checkpoint_options() -> CheckpointOptions {
 /// Runs until the power fails.
 pub(crate) fn run(chip: &'static mut Chip, notes: &mut Notes) -> Outcome<()> {
     notes.boots += 1;
+    notes.fresh = 1;
     chip.forget();
     chip.cut_power_at(life(notes));
 
@@ -101,6 +109,7 @@ fn step(dir: &Flash, wal: &mut Wal<'_>, state: &mut State, notes: &mut Notes) ->
         // Without a sync: the next one covers it.
         12 => {
             let reading = notes.next();
+            notes.fresh = 0;
             wal.append(&reading)?;
             state.log(&reading);
             Ok(())
@@ -118,13 +127,18 @@ fn step(dir: &Flash, wal: &mut Wal<'_>, state: &mut State, notes: &mut Notes) ->
 
 fn log(dir: &Flash, wal: &mut Wal<'_>, state: &mut State, notes: &mut Notes) -> Outcome<()> {
     let reading = notes.next();
-    let files = dir.usage().files;
+    let (segment, first) = (wal.raw().tail_segment(), core::mem::take(&mut notes.fresh) == 1);
     let watch = Stopwatch::start(driven(dir));
     wal.append(&reading)?;
     let durable = wal.flush_and_sync()?;
-    let driven = driven(dir);
-    let same = dir.usage().files == files;
-    watch.stop(driven, if same { &mut notes.costs.append } else { &mut notes.costs.rotate });
+    let costs = &mut notes.costs;
+    let cost = match () {
+        // It makes the buffer, and may begin a segment.
+        () if first => &mut costs.first,
+        () if wal.raw().tail_segment() == segment => &mut costs.append,
+        () => &mut costs.rotate,
+    };
+    watch.stop(driven(dir), cost);
     notes.acknowledged = durable.through().map_or(0, |id| id.get());
     state.log(&reading);
     Ok(())
@@ -134,6 +148,7 @@ fn log_batch(dir: &Flash, wal: &mut Wal<'_>, state: &mut State, notes: &mut Note
     let first = notes.issued + 1;
     let readings: [Reading; BATCH] = core::array::from_fn(|_| notes.next());
     notes.batch = [first, notes.issued];
+    notes.fresh = 0;
     let watch = Stopwatch::start(driven(dir));
     wal.append_batch(&readings)?;
     let durable = wal.flush_and_sync()?;
