@@ -38,7 +38,8 @@
 //!
 //! # Features
 //!
-//! None: there is nothing to switch on or off. An allocator is needed; an operating system, threads and a clock are not.
+//! `defmt` lets firmware log the public types and errors with [`defmt`](https://docs.rs/defmt). Nothing else can be switched on or off. An allocator is needed;
+//! an operating system, threads and a clock are not.
 //!
 //! # More
 //!

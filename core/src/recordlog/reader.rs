@@ -13,6 +13,7 @@ use super::scan::{End, Opened, Scan, Step};
 
 /// A record, lent by the reader until the next call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Record<'a> {
     /// Its number: from 1, without gaps.
@@ -25,6 +26,7 @@ pub struct Record<'a> {
 
 /// What a reader has found so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct RecordLogReport {
     /// Records read.

@@ -41,6 +41,7 @@ pub struct Folder<'a> {
 
 /// Why a name was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum NameError {
     /// The empty name is the directory itself, never a file.
@@ -211,6 +212,37 @@ pub(crate) fn numbered(number: u32, extension: &str) -> heapless::String<12> {
     }
     let _fits = file.push('.').and_then(|()| file.push_str(extension));
     file
+}
+
+#[cfg(feature = "defmt")]
+mod logged {
+    //! Names as `defmt` shows them: as text, without quotes.
+
+    use super::{Folder, FolderBuf, Name, NameBuf};
+
+    impl defmt::Format for Name<'_> {
+        fn format(&self, f: defmt::Formatter<'_>) {
+            defmt::write!(f, "{=str}", self.as_str());
+        }
+    }
+
+    impl defmt::Format for Folder<'_> {
+        fn format(&self, f: defmt::Formatter<'_>) {
+            defmt::write!(f, "{=str}", self.as_str());
+        }
+    }
+
+    impl defmt::Format for NameBuf {
+        fn format(&self, f: defmt::Formatter<'_>) {
+            self.as_name().format(f);
+        }
+    }
+
+    impl defmt::Format for FolderBuf {
+        fn format(&self, f: defmt::Formatter<'_>) {
+            self.as_folder().format(f);
+        }
+    }
 }
 
 impl fmt::Debug for Name<'_> {

@@ -42,6 +42,7 @@ pub struct RawWalReader<D: Directory> {
 
 /// An entry of a log, lent until the next one is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct RawEntry<'a> {
     /// Its id.
@@ -56,6 +57,7 @@ pub struct RawEntry<'a> {
 
 /// What a replay found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct ReplayReport {
     /// Entries shown.
@@ -70,6 +72,7 @@ pub struct ReplayReport {
 
 /// Bytes at the end of a log that were never acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct TornTail {
     /// The tail segment's file.
