@@ -110,6 +110,12 @@ mod switch {
         SyncedFlagIgnored,
         /// The search behind a bad frame begins one frame too late.
         LookAheadTooFar,
+        /// Half of a compact header's checksum, the half that is stored, seeds the payload's: a frame verifies in other places, too.
+        CompactPayloadHalfSeeded,
+        /// The header of a compact frame is taken for proof, whose check has 16 bits.
+        CompactHeaderProves,
+        /// Places in a tail of compact frames are gone to, though another frame may stand there by now, with more or fewer before it.
+        CompactTailIndexed,
         /// Payloads that were judged in vain are judged again for every header that claims them.
         SearchQuadratic,
         /// A resume frame of a record log is passed over like any other.

@@ -10,7 +10,13 @@ use durability_core::{EntryId, Error, ReadMode};
 
 /// Places are kept every 256 bytes, so that small logs have many.
 fn options() -> WalOptions {
-    WalOptions::new().segment_bytes(4096).read_bytes(256).log_id(7)
+    let small = WalOptions::new().segment_bytes(4096).read_bytes(256);
+    small.log_id(7).compact_frames(is_compact())
+}
+
+/// These laws are run on compact frames as well, as a part of `compact.rs`.
+fn is_compact() -> bool {
+    module_path!().starts_with("compact")
 }
 
 fn id(number: u64) -> EntryId {

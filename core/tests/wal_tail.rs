@@ -7,8 +7,13 @@ use durability_core::{Error, ReadMode};
 
 const SEGMENT: &str = "wal/00000001.WAL";
 
+/// These laws are run on compact frames as well, as a part of `compact.rs`.
+fn is_compact() -> bool {
+    module_path!().starts_with("compact")
+}
+
 fn options(alignment: u32) -> WalOptions {
-    WalOptions::new().alignment(alignment)
+    WalOptions::new().alignment(alignment).compact_frames(is_compact())
 }
 
 fn count(dir: &MemoryDirectory) -> u64 {

@@ -6,7 +6,7 @@ use core::ops::Range;
 
 use super::crc::Crc;
 use super::field::{get_u32, is_blank};
-use super::frame::{Codec, Decoded, Fields, Flags, Header, SetSynced};
+use super::frame::{Codec, Decoded, Flags, Header, SetSynced};
 
 /// Bytes of a frame's header.
 pub(crate) const HEADER_BYTES: usize = 8;
@@ -35,19 +35,6 @@ const fn flags(word: u32) -> Flags {
 #[inline]
 fn seed(checksum: u32) -> u32 {
     if planted!(CompactPayloadHalfSeeded) { checksum & !WORD_MASK } else { checksum }
-}
-
-impl Fields {
-    /// Of a compact frame. Judges nothing.
-    #[inline]
-    pub(crate) fn of_compact(bytes: &[u8; HEADER_BYTES]) -> Self {
-        let word = get_u32(bytes, FIRST);
-        Self {
-            payload_bytes: (word & LENGTH_MASK).saturating_sub(1),
-            flags: flags(word),
-            payload_checksum: get_u32(bytes, PAYLOAD_CHECKSUM),
-        }
-    }
 }
 
 impl Codec {
@@ -103,12 +90,6 @@ impl Codec {
             checksum: seed(checksum),
             payload_checksum: get_u32(bytes, PAYLOAD_CHECKSUM),
         })
-    }
-
-    /// [`judge`](Self::judge), of compact frames.
-    #[inline(never)]
-    pub(super) fn judge_compact(self, offset: u64, before: u32, bytes: &[u8]) -> Option<Decoded> {
-        bytes.first_chunk().map(|head| self.decode_compact(offset, before, head))
     }
 
     /// [`set_synced`](Self::set_synced), of a compact frame.
@@ -170,14 +151,6 @@ mod tests {
         assert_eq!((header.position, header.payload_bytes), (9, 5));
         assert!(header.flags.synced && !header.flags.control && !header.flags.more);
         assert!(codec().verify(&header, b"hello"));
-        assert_eq!(
-            Fields::of_compact(&bytes),
-            Fields {
-                payload_bytes: 5,
-                flags: header.flags,
-                payload_checksum: header.payload_checksum
-            }
-        );
         let control = Flags { control: true, ..Flags::default() };
         let (bytes, _) = codec().encode_compact(80, control, 8, 5, |_, seed| seed);
         let Decoded::Frame(header) = codec().decode_compact(80, 8, &bytes) else {

@@ -182,6 +182,12 @@ impl Codec {
         (self.alignment as u64).wrapping_sub(1)
     }
 
+    /// [`frame_bytes`](Self::frame_bytes), in the full form.
+    #[inline]
+    pub(crate) const fn full_frame_bytes(self, payload_bytes: u64) -> u64 {
+        self.align(payload_bytes.wrapping_add(16))
+    }
+
     /// Bytes of a whole frame: header, payload, padding.
     #[inline]
     #[expect(clippy::as_conversions, reason = "usize to u64 in a const fn")]
@@ -228,11 +234,13 @@ impl Codec {
 
     /// Judges the header that `bytes` begin with, in either form; `None` if they are too few. `before` entries precede it: a compact header does not say how
     /// many.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn judge(self, offset: u64, before: u32, bytes: &[u8]) -> Option<Decoded> {
         match self.form {
             Form::Full => bytes.first_chunk().map(|head| self.decode(offset, head)),
-            Form::Compact => self.judge_compact(offset, before, bytes),
+            Form::Compact => {
+                bytes.first_chunk().map(|head| self.decode_compact(offset, before, head))
+            }
         }
     }
 
@@ -281,7 +289,11 @@ impl Codec {
     }
 
     /// Judges sixteen bytes at `offset`, in the full form.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "a third of a replay's instructions, and the compiler is of two minds"
+    )]
     pub(crate) fn decode(self, offset: u64, bytes: &[u8; HEADER_BYTES]) -> Decoded {
         let word = get_u32(bytes, WORD);
         let position = get_u32(bytes, POSITION);

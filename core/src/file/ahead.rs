@@ -1,9 +1,8 @@
 //! Verifies a run of frames ahead of showing them: one tight loop over what the window holds. Pure: from bytes to how far they verify.
 //!
-//! Must stop at whatever is not a plain frame that follows; what that is, is decided when it is reached.
+//! Of frames of the full form only. Must stop at whatever is not a plain frame that follows; what that is, is decided when it is reached.
 
-use crate::bytes::compact;
-use crate::bytes::frame::{Codec, Decoded, Form, HEADER_BYTES};
+use crate::bytes::frame::{Codec, Decoded, HEADER_BYTES};
 
 use super::frames::Cursor;
 
@@ -36,50 +35,22 @@ impl Run {
         codec: Codec,
         record_bytes_max: u32,
         end: u64,
-        bytes: &[u8],
-    ) -> Self {
-        match codec.form() {
-            Form::Full => self.extend_by::<HEADER_BYTES>(
-                codec,
-                record_bytes_max,
-                end,
-                bytes,
-                |offset, _, head| codec.decode(offset, head),
-            ),
-            Form::Compact => self.extend_by::<{ compact::HEADER_BYTES }>(
-                codec,
-                record_bytes_max,
-                end,
-                bytes,
-                |offset, before, head| codec.decode_compact(offset, before, head),
-            ),
-        }
-    }
-
-    /// The loop, once for each length of headers.
-    #[inline]
-    fn extend_by<const N: usize>(
-        self,
-        codec: Codec,
-        record_bytes_max: u32,
-        end: u64,
         mut bytes: &[u8],
-        decode: impl Fn(u64, u32, &[u8; N]) -> Decoded,
     ) -> Self {
         let (Cursor { mut offset, mut position, checksum }, mut whole) =
             (self.verified, self.whole);
         let enough = offset.saturating_add(RUN_BYTES);
         // A batch is verified to its end if that is held: else it would be looked for frame by frame.
         while offset < end && (offset < enough || whole < offset) {
-            let Some((head, behind)) = bytes.split_first_chunk::<N>() else { break };
-            let Decoded::Frame(header) = decode(offset, position, head) else { break };
+            let Some((head, behind)) = bytes.split_first_chunk::<HEADER_BYTES>() else { break };
+            let Decoded::Frame(header) = codec.decode(offset, head) else { break };
             let flags = header.flags;
             let expected = position.wrapping_add(u32::from(!flags.control));
             let fits = header.payload_bytes <= record_bytes_max && header.position == expected;
             if !fits || (flags.control && whole < offset) {
                 break;
             }
-            let frame_bytes = codec.align(u64::from(header.payload_bytes).wrapping_add(N as u64));
+            let frame_bytes = codec.full_frame_bytes(header.payload_bytes.into());
             let (Some(payload), Some(next)) = (
                 behind.get(..header.payload_bytes as usize),
                 usize::try_from(frame_bytes).ok().and_then(|count| bytes.get(count..)),

@@ -3,7 +3,6 @@
 //! Must never decide what a bad frame means: that takes the search behind it, and the rules of the log.
 
 use crate::EntryId;
-use crate::bytes::compact;
 use crate::bytes::control::CONTROL_BYTES_MAX;
 use crate::bytes::frame::{self, Codec, Decoded, Fields, Flags, Form, HEADER_BYTES, Header};
 use crate::error::{Corruption, CorruptionKind, Error, Limit};
@@ -155,7 +154,9 @@ where
 
     /// Ends a look ahead in which every frame verified: goes back to where it began.
     pub(crate) fn end_look_ahead(&mut self, begin: Cursor) {
-        self.window.unpin(self.cursor.offset);
+        // Compact frames are verified again: what is known of frames is known by the fields of full ones.
+        let full = self.codec.form() == Form::Full;
+        self.window.unpin(if full { self.cursor.offset } else { 0 });
         self.cursor = begin;
     }
 
@@ -183,13 +184,16 @@ where
     /// Verifies some of the frames that the window holds from the cursor on, as far as they begin below `end`, so that
     /// [`verified`](Self::verified) knows them. Every batch that begins below the offset that is returned is whole.
     ///
-    /// Decides nothing: what does not verify is left for [`next`](Self::next). Reads nothing but the rest of a batch that is short beside a block.
+    /// Decides nothing: what does not verify is left for [`next`](Self::next), and so are all compact frames. Reads nothing but the rest of a batch that is short beside a block.
     ///
     /// # Errors
     /// Only what the directory reports.
     #[inline(never)]
     pub(crate) fn verify_ahead(&mut self, end: u64) -> Result<u64, Error<R::Error>> {
         let begin = self.cursor.offset;
+        if self.codec.form() == Form::Compact {
+            return Ok(begin);
+        }
         let mut run = self.extend(Run::at(self.cursor), end);
         let held_bytes = self.window.held(begin).len();
         if run.is_open() && run.whole == begin && held_bytes <= self.window.block_bytes() / 2 {
@@ -211,20 +215,10 @@ where
     pub(crate) fn verified(&self) -> Option<Fields> {
         let offset = self.cursor.offset;
         if self.window.trusts(offset.saturating_add(1)) {
-            if self.codec.form() == Form::Compact {
-                return self.verified_compact();
-            }
             let head = self.window.lend(offset, HEADER_BYTES);
             return head.first_chunk().map(Fields::of);
         }
         None
-    }
-
-    /// [`verified`](Self::verified), of a compact frame.
-    #[inline(never)]
-    fn verified_compact(&self) -> Option<Fields> {
-        let head = self.window.lend(self.cursor.offset, compact::HEADER_BYTES);
-        head.first_chunk().map(Fields::of_compact)
     }
 
     /// Goes behind the frame at the cursor, which has these fields.
@@ -232,7 +226,7 @@ where
     pub(crate) fn pass(&mut self, fields: Fields) {
         let Cursor { offset, position, .. } = self.cursor;
         self.cursor = Cursor {
-            offset: offset.wrapping_add(self.codec.frame_bytes(fields.payload_bytes.into())),
+            offset: offset.wrapping_add(self.codec.full_frame_bytes(fields.payload_bytes.into())),
             position: position.wrapping_add(u32::from(!fields.flags.control)),
             checksum: fields.payload_checksum,
         };
@@ -347,7 +341,11 @@ where
 /// The verified header at the cursor, its position checked.
 #[inline]
 fn judge(codec: Codec, cursor: Cursor, bytes: &[u8]) -> Result<Header, BadKind> {
-    let Some(decoded) = codec.judge(cursor.offset, cursor.position, bytes) else {
+    let decoded = match codec.form() {
+        Form::Full => bytes.first_chunk().map(|head| codec.decode(cursor.offset, head)),
+        Form::Compact => codec.judge(cursor.offset, cursor.position, bytes),
+    };
+    let Some(decoded) = decoded else {
         let blank = crate::bytes::field::is_blank(bytes);
         return Err(if blank { BadKind::Blank } else { BadKind::Cut });
     };

@@ -177,7 +177,7 @@ where
         }
     }
 
-    /// Appends a frame whose payload is at hand.
+    /// Appends a frame of the full form whose payload is at hand.
     #[inline]
     pub(crate) fn append(
         &mut self,
@@ -186,14 +186,11 @@ where
         position: u32,
         payload: &[u8],
     ) -> Result<Header, Error<A::Error>> {
-        let frame_bytes = codec.frame_bytes(payload.len() as u64);
+        let frame_bytes = codec.full_frame_bytes(payload.len() as u64);
         // Where it does not fit the address space it does not fit the buffer either.
         let frame_bytes = usize::try_from(frame_bytes).unwrap_or(usize::MAX);
         if self.spare().len() < frame_bytes {
             self.make_spare(frame_bytes)?;
-        }
-        if codec.form() == Form::Compact {
-            return self.append_compact(codec, flags, position, payload, frame_bytes);
         }
         let (head, header) =
             codec.encode(self.offset(), flags, position, length(payload.len()), |crc, seed| {
@@ -213,16 +210,22 @@ where
         Ok(header)
     }
 
-    /// [`append`](Self::append), of a compact frame, once there is room for it if there can be.
-    #[inline(never)]
-    fn append_compact(
+    /// Appends a frame whose payload is at hand, of either form.
+    pub(crate) fn append_any(
         &mut self,
         codec: Codec,
         flags: Flags,
         position: u32,
         payload: &[u8],
-        frame_bytes: usize,
     ) -> Result<Header, Error<A::Error>> {
+        if codec.form() == Form::Full {
+            return self.append(codec, flags, position, payload);
+        }
+        let frame_bytes = codec.frame_bytes(payload.len() as u64);
+        let frame_bytes = usize::try_from(frame_bytes).unwrap_or(usize::MAX);
+        if self.spare().len() < frame_bytes {
+            self.make_spare(frame_bytes)?;
+        }
         let (offset, payload_bytes) = (self.offset(), length(payload.len()));
         let (head, header) =
             codec.encode_compact(offset, flags, position, payload_bytes, |crc, seed| {
@@ -256,7 +259,7 @@ where
         self.pad(codec)
     }
 
-    /// Makes a frame of a payload that the caller has put into [`spare`](Self::spare), behind room for the header.
+    /// Makes a frame of the full form of a payload that the caller has put into [`spare`](Self::spare), behind room for the header.
     #[inline]
     pub(crate) fn append_in_place(
         &mut self,
@@ -265,9 +268,6 @@ where
         position: u32,
         payload_bytes: usize,
     ) -> Result<Header, Error<A::Error>> {
-        if codec.form() == Form::Compact {
-            return self.append_in_place_compact(codec, flags, position, payload_bytes);
-        }
         let offset = self.offset();
         let (to_head, rest) = self.spare().split_at_mut_checked(HEADER_BYTES).unwrap_or_default();
         let payload = rest.get(..payload_bytes).unwrap_or_default();
@@ -282,8 +282,7 @@ where
     }
 
     /// [`append_in_place`](Self::append_in_place), of a compact frame.
-    #[inline(never)]
-    fn append_in_place_compact(
+    pub(crate) fn append_compact_in_place(
         &mut self,
         codec: Codec,
         flags: Flags,

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::EntryId;
 use crate::bytes::crc::Crc;
+use crate::bytes::frame::{Codec, Flags, Form};
 use crate::error::Error;
 use crate::storage::Directory;
 
@@ -212,7 +213,23 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     ) -> Result<EntryId, Error<D::Error>> {
         let flags = self.tail.flags(false, more);
         let (codec, position) = (self.codec(), self.tail.position().saturating_add(1));
+        if codec.form() == Form::Compact {
+            return self.compact_frame_in_place(codec, flags, position, payload_bytes);
+        }
         let header = self.tail.sink()?.append_in_place(codec, flags, position, payload_bytes)?;
+        Ok(self.appended(&header))
+    }
+
+    #[inline(never)]
+    fn compact_frame_in_place(
+        &mut self,
+        codec: Codec,
+        flags: Flags,
+        position: u32,
+        payload_bytes: usize,
+    ) -> Result<EntryId, Error<D::Error>> {
+        let sink = self.tail.sink()?;
+        let header = sink.append_compact_in_place(codec, flags, position, payload_bytes)?;
         Ok(self.appended(&header))
     }
 

@@ -317,6 +317,7 @@ impl WalOptions {
             batch_entries_max: self.batch_entries_max,
             alignment,
             form,
+            frame_extra_bytes: form.header_bytes() as u64 + u64::from(alignment) - 1,
             header_bytes,
             granule,
             file_bytes_max,
@@ -351,6 +352,8 @@ pub(crate) struct Settings {
     pub(crate) batch_entries_max: u32,
     pub(crate) alignment: u32,
     pub(crate) form: Form,
+    /// What a frame's header takes, and its padding at most.
+    pub(crate) frame_extra_bytes: u64,
     pub(crate) header_bytes: u64,
     pub(crate) granule: u32,
     pub(crate) file_bytes_max: u64,

@@ -38,7 +38,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let frame_bytes = usize::try_from(frame_bytes).unwrap_or(0);
         let payload_bytes = frame_bytes.saturating_sub(codec.header_bytes());
         let payload = PAYLOAD.get(..payload_bytes).unwrap_or_default();
-        let header = self.tail.sink()?.append(codec, flags, position, payload)?;
+        let header = self.tail.sink()?.append_any(codec, flags, position, payload)?;
         self.tail.appended(&header);
         Ok(())
     }

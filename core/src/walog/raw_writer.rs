@@ -7,7 +7,7 @@ use core::fmt;
 
 use crate::EntryId;
 use crate::bytes::control::Control;
-use crate::bytes::frame::{Codec, Header};
+use crate::bytes::frame::{Codec, Form, Header};
 use crate::bytes::header::Origin;
 use crate::durable::Durable;
 use crate::error::{Context as _, Error, Operation};
@@ -166,9 +166,23 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     pub fn append(&mut self, payload: &[u8]) -> Result<EntryId, Error<D::Error>> {
         let payload_bytes = self.check_record(payload.len() as u64)?;
         self.check()?;
+        if self.settings.form == Form::Compact {
+            return self.append_compactly(payload);
+        }
         self.poisoned = true;
         self.make_room(self.frame_bytes(payload_bytes))?;
-        let id = self.append_entry(payload, false)?;
+        let id = self.append_full_entry(payload, false)?;
+        self.policy()?;
+        self.poisoned = false;
+        Ok(id)
+    }
+
+    /// [`append`](Self::append), of a record that was checked, in a compact frame.
+    #[inline(never)]
+    fn append_compactly(&mut self, payload: &[u8]) -> Result<EntryId, Error<D::Error>> {
+        self.poisoned = true;
+        self.make_room(self.frame_bytes(payload.len() as u64))?;
+        let id = self.append_compact_entry(payload, false)?;
         self.policy()?;
         self.poisoned = false;
         Ok(id)
@@ -311,10 +325,37 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         payload: &[u8],
         more: bool,
     ) -> Result<EntryId, Error<D::Error>> {
+        match self.settings.form {
+            Form::Full => self.append_full_entry(payload, more),
+            Form::Compact => self.append_compact_entry(payload, more),
+        }
+    }
+
+    /// [`append_entry`](Self::append_entry), in a full frame.
+    #[inline]
+    fn append_full_entry(
+        &mut self,
+        payload: &[u8],
+        more: bool,
+    ) -> Result<EntryId, Error<D::Error>> {
         let flags = self.tail.flags(false, more);
         let position = self.tail.position().saturating_add(1);
         let codec = self.codec();
         let header = self.tail.sink()?.append(codec, flags, position, payload)?;
+        Ok(self.appended(&header))
+    }
+
+    /// [`append_entry`](Self::append_entry), in a compact frame.
+    #[inline(never)]
+    fn append_compact_entry(
+        &mut self,
+        payload: &[u8],
+        more: bool,
+    ) -> Result<EntryId, Error<D::Error>> {
+        let flags = self.tail.flags(false, more);
+        let position = self.tail.position().saturating_add(1);
+        let codec = self.codec();
+        let header = self.tail.sink()?.append_any(codec, flags, position, payload)?;
         Ok(self.appended(&header))
     }
 
@@ -334,7 +375,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let flags = self.tail.flags(true, false);
         let (codec, position) = (self.codec(), self.tail.position());
         let payload = bytes.get(..length).unwrap_or_default();
-        let header = self.tail.sink()?.append(codec, flags, position, payload)?;
+        let header = self.tail.sink()?.append_any(codec, flags, position, payload)?;
         self.tail.appended(&header);
         match control {
             Control::Close => self.tail.set_closed(),

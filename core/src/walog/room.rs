@@ -21,8 +21,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     pub(super) fn frame_bytes(&self, payload_bytes: u64) -> u64 {
         // A power of two: no division. The sum is far below 2^64, since payloads are slices or bounded by a limit.
         let mask = u64::from(self.settings.alignment).wrapping_sub(1);
-        let header_bytes = self.settings.form.header_bytes() as u64;
-        payload_bytes.wrapping_add(header_bytes).wrapping_add(mask) & !mask
+        payload_bytes.wrapping_add(self.settings.frame_extra_bytes) & !mask
     }
 
     #[inline]

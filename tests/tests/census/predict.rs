@@ -2,7 +2,7 @@
 //!
 //! Must never call the code under test.
 
-use crate::common::format::{Codec, FRAME, Frame, LOG_HEADER, SEGMENT_HEADER};
+use crate::common::format::{Codec, Frame, LOG_HEADER, SEGMENT_HEADER};
 
 /// What must be seen of a damaged log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,10 +93,10 @@ impl<'a> File<'a> {
                 Prediction::Detected
             };
         }
-        // What vouches: a frame with the flag whose header still verifies, behind the first damage.
+        // What vouches: a frame with the flag whose header still verifies, and of a compact one all of it, behind the first damage.
         let vouched = |from: usize| {
             let behind = self.frames.iter().filter(|frame| frame.at >= from && frame.synced());
-            behind.clone().any(|frame| intact(frame.at..frame.at + FRAME))
+            behind.clone().any(|frame| intact(frame.says()))
         };
         if !intact(0..self.header) {
             let written = damaged.get(self.header..).is_some_and(|rest| !blank(rest));

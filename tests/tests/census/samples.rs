@@ -117,6 +117,12 @@ pub(crate) fn all() -> Vec<Sample> {
             }
             assert_eq!(maker.wal.segments().last().unwrap().entry_count(), 1);
         }),
+        make("compact", &one().compact_frames(true), false, mixed),
+        make("compact, closed", &one().compact_frames(true), true, mixed),
+        make("compact, marks", &one().compact_frames(true).mark_after_sync(true), false, mixed),
+        make("compact, several segments", &several().compact_frames(true), false, |maker| {
+            maker.each_synced(9).batch(2).sync();
+        }),
         make("pruned", &several(), false, |maker| {
             maker.each_synced(12);
             let before = maker.wal.next_entry_id();

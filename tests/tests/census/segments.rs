@@ -3,7 +3,7 @@
 use durability_core::walog::RawWalWriter;
 use durability_core::{EntryId, Error, ReadMode};
 
-use crate::common::format::{Codec, FRAME, log_id};
+use crate::common::format::{Codec, log_id};
 use crate::common::{Entry, Image, disk, entries, image, look, segment};
 use crate::predict::{Before, File, Prediction};
 use crate::samples::{Sample, all};
@@ -60,7 +60,7 @@ fn without(sample: &Sample, name: &str) -> (Vec<Entry>, Option<u64>) {
     let frames = Codec::of_segment(bytes).frames(bytes);
     let end = frames.last().map_or(0, |frame| frame.end);
     for frame in frames.iter().filter(|frame| !frame.control()) {
-        let payload = bytes[frame.bytes()][FRAME..].to_vec();
+        let payload = bytes[frame.bytes()][frame.header..].to_vec();
         found.push((first_id + u64::from(frame.position) - 1, payload));
     }
     (found, (end < bytes.len()).then_some(end as u64))

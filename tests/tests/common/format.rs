@@ -6,6 +6,8 @@ use durability_core::crc32c;
 
 /// Bytes of a frame's header.
 pub(crate) const FRAME: usize = 16;
+/// Bytes of a compact frame's header.
+pub(crate) const COMPACT_FRAME: usize = 8;
 /// Bytes of a segment's header.
 pub(crate) const SEGMENT_HEADER: usize = 72;
 /// Bytes of a record log's header.
@@ -17,7 +19,7 @@ pub(crate) const SYNCED: u32 = 1 << 28;
 pub(crate) const CONTROL: u32 = 1 << 29;
 pub(crate) const MORE: u32 = 1 << 30;
 
-/// A frame whose header verifies.
+/// A frame whose header verifies; of compact frames, one that is whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) at: usize,
@@ -28,6 +30,8 @@ pub(crate) struct Frame {
     pub(crate) whole: bool,
     /// Where the next frame begins.
     pub(crate) end: usize,
+    /// Bytes of its header.
+    pub(crate) header: usize,
 }
 
 impl Frame {
@@ -42,7 +46,12 @@ impl Frame {
     }
     /// Header and payload, without the padding.
     pub(crate) const fn bytes(&self) -> core::ops::Range<usize> {
-        self.at..self.at + FRAME + self.length
+        self.at..self.at + self.header + self.length
+    }
+    /// What must verify for the frame to say anything.
+    pub(crate) const fn says(&self) -> core::ops::Range<usize> {
+        let length = if self.header == FRAME { 0 } else { self.length };
+        self.at..self.at + self.header + length
     }
 }
 
@@ -52,6 +61,7 @@ pub(crate) struct Codec {
     pub(crate) salt: u32,
     pub(crate) alignment: usize,
     pub(crate) first: usize,
+    pub(crate) compact: bool,
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {
@@ -86,18 +96,24 @@ impl Codec {
     /// Of a WAL segment; its header need not be whole.
     pub(crate) fn segment(log_id: u64, number: u32, alignment: usize) -> Self {
         let salt = crc32c(crc32c(0, &log_id.to_le_bytes()), &number.to_le_bytes());
-        Self { salt, alignment, first: SEGMENT_HEADER.next_multiple_of(alignment) }
+        Self { salt, alignment, first: SEGMENT_HEADER.next_multiple_of(alignment), compact: false }
     }
 
     /// Of a WAL segment with a whole header.
     pub(crate) fn of_segment(bytes: &[u8]) -> Self {
-        Self::segment(log_id(bytes), word(bytes, 24), alignment(bytes))
+        let full = Self::segment(log_id(bytes), word(bytes, 24), alignment(bytes));
+        Self { compact: bytes[11] == 1, ..full }
     }
 
     /// Of a record log or a checkpoint, whose header has `length` bytes.
     pub(crate) fn of_file(bytes: &[u8], length: usize) -> Self {
         let alignment = alignment(bytes);
-        Self { salt: word(bytes, length - 4), alignment, first: length.next_multiple_of(alignment) }
+        Self {
+            salt: word(bytes, length - 4),
+            alignment,
+            first: length.next_multiple_of(alignment),
+            compact: false,
+        }
     }
 
     fn offset(at: usize) -> u32 {
@@ -117,15 +133,40 @@ impl Codec {
         let payload = bytes.get(at + FRAME..at + FRAME + length);
         let whole = payload.is_some_and(|payload| crc32c(checksum, payload) == word(head, 12));
         let end = (at + FRAME + length).next_multiple_of(self.alignment);
-        Some(Frame { at, length, position: word(head, 4), flags, whole, end })
+        Some(Frame { at, length, position: word(head, 4), flags, whole, end, header: FRAME })
+    }
+
+    /// The compact frame that verifies at `at`, behind so many entries.
+    fn compact_frame(&self, bytes: &[u8], at: usize, before: u32) -> Option<Frame> {
+        let head = bytes.get(at..at + COMPACT_FRAME)?;
+        let first = word(head, 0) & 0xFFFF;
+        let flags = first >> 13 << 28;
+        let length = usize::try_from(first & 8191).ok()?.checked_sub(1).filter(|&n| n < 8190)?;
+        let checksum = crc32c(self.salt ^ Self::offset(at), &head[..2]);
+        let payload = bytes.get(at + COMPACT_FRAME..at + COMPACT_FRAME + length)?;
+        let control = flags & CONTROL != 0;
+        let possible = !(control && flags & MORE != 0);
+        let verifies =
+            checksum >> 16 == word(head, 0) >> 16 && crc32c(checksum, payload) == word(head, 4);
+        let end = (at + COMPACT_FRAME + length).next_multiple_of(self.alignment);
+        let position = before + u32::from(!control);
+        let (whole, header) = (true, COMPACT_FRAME);
+        (possible && verifies).then_some(Frame { at, length, position, flags, whole, end, header })
     }
 
     /// The frames from the first on, as long as they are whole.
     pub(crate) fn frames(&self, bytes: &[u8]) -> Vec<Frame> {
         let mut frames = Vec::new();
         let mut at = self.first;
-        while let Some(frame) = self.frame(bytes, at).filter(|frame| frame.whole) {
-            at = frame.end;
+        let mut before = 0;
+        let next = |at, before| {
+            if self.compact {
+                return self.compact_frame(bytes, at, before);
+            }
+            self.frame(bytes, at).filter(|frame| frame.whole)
+        };
+        while let Some(frame) = next(at, before) {
+            (at, before) = (frame.end, frame.position);
             frames.push(frame);
         }
         frames

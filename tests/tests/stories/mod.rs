@@ -19,7 +19,7 @@ pub struct Story {
 }
 
 /// All of them.
-pub const STORIES: [Story; 11] = [
+pub const STORIES: [Story; 12] = [
     Story { name: "wal-empty", write: wal_empty },
     Story { name: "wal-rotated-torn", write: wal_rotated_torn },
     Story { name: "wal-batch-torn", write: wal_batch_torn },
@@ -29,6 +29,7 @@ pub const STORIES: [Story; 11] = [
     Story { name: "wal-suffix-truncated", write: wal_suffix_truncated },
     Story { name: "wal-resumed-twice", write: wal_resumed_twice },
     Story { name: "wal-aligned", write: wal_aligned },
+    Story { name: "wal-compact", write: wal_compact },
     Story { name: "record-log", write: record_log },
     Story { name: "checkpoints", write: checkpoints },
 ];
@@ -147,6 +148,25 @@ fn wal_aligned(dir: &MemoryDirectory) {
     wal.close().unwrap();
     // A preallocated segment that was never trimmed.
     tear(dir, 0, 1000);
+}
+
+/// Segments of compact frames, one of full frames between them, and a torn record at the end.
+fn wal_compact(dir: &MemoryDirectory) {
+    let compact = || RawWalWriter::open(dir.clone(), options().compact_frames(true)).unwrap();
+    let mut wal = compact();
+    append(&mut wal, 12);
+    sync(&mut wal);
+    wal.append_batch(&["first of a batch", "second", "", "last"]).unwrap();
+    wal.close().unwrap();
+    let mut wal = open(dir);
+    append(&mut wal, 3);
+    wal.close().unwrap();
+    let mut wal = compact();
+    append(&mut wal, 4);
+    sync(&mut wal);
+    append(&mut wal, 4);
+    drop(wal);
+    tear(dir, 5, 0);
 }
 
 fn record_log(dir: &MemoryDirectory) {

@@ -31,6 +31,7 @@ const fn program(name: &'static str, package: &'static str, tier: u8) -> Program
 pub(crate) const PROGRAMS: &[Program] = &[
     program("attack_publish", "tests", 2),
     program("census", "tests", 3),
+    program("compact", "core", 2),
     program("failures", "tests", 2),
     program("host", "std", 2),
     program("interleavings", "tests", 8),

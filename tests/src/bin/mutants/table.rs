@@ -167,6 +167,19 @@ pub(crate) const ALL: &[Planted] = &[
     census(Bug::SyncedFlagIgnored, &[9], LOG),
     census(Bug::LookAheadTooFar, &[9], LOG),
     test(
+        Bug::CompactPayloadHalfSeeded,
+        &[3],
+        "compact",
+        "a_frame_verifies_in_no_other_place_though_its_header_does",
+    ),
+    test(Bug::CompactHeaderProves, &[8], "compact", "a_header_alone_proves_nothing"),
+    test(
+        Bug::CompactTailIndexed,
+        &[2],
+        "compact",
+        "a_tail_that_goes_back_shows_no_entry_under_the_id_of_another",
+    ),
+    test(
         Bug::SearchQuadratic,
         &[11],
         "recordlog_search",

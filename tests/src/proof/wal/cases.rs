@@ -90,8 +90,12 @@ pub(in super::super) fn crashes(size: &Size) -> Vec<Stage> {
     vec![on_plain(&one, shallow), on_plain(&two, second), on_plain(&three, third)]
 }
 
+/// Compact frames, as long as the plain ones: two of them fill a segment.
+const COMPACT: Setup =
+    Setup { name: "compact frames", compact: true, lengths: &[16], ..Setup::PLAIN };
+
 /// Setups other than the plain one.
-fn setups() -> [Setup; 9] {
+fn setups() -> [Setup; 11] {
     let plain = Setup::PLAIN;
     let policy = |name, policy| Setup { name, policy, ..plain };
     [
@@ -109,6 +113,13 @@ fn setups() -> [Setup; 9] {
             ..plain
         },
         Setup { name: "frames aligned to 32 bytes", alignment: Some(32), ..plain },
+        COMPACT,
+        Setup {
+            name: "compact frames of odd lengths, and marks",
+            lengths: &[5, 12, 60],
+            mark: true,
+            ..COMPACT
+        },
     ]
 }
 
@@ -170,6 +181,7 @@ pub(in super::super) fn backends(size: &Size) -> Vec<Stage> {
     for (name, disk) in disks::all() {
         stages.extend(both(name, Setting::of(Setup::PLAIN), disk, size));
     }
+    stages.extend(both("flash", Setting::of(COMPACT), disks::flash(), size));
     let preallocated = Setup { name: "preallocated", preallocate: true, ..Setup::PLAIN };
     for (name, disk) in disks::reserving() {
         stages.extend(both(name, Setting::of(preallocated), disk, size));
@@ -206,6 +218,7 @@ pub(in super::super) fn faults(size: &Size) -> Vec<Stage> {
         stage(&group, on, setting(Setup::PLAIN), &inside, of(deep)),
         stage(&Group::new(), on, setting(marked), &plain, of(short)),
         stage(&Group::new(), "flash", setting(Setup::PLAIN), &flash, of(short)),
+        stage(&Group::new(), "flash", setting(COMPACT), &flash, of(short)),
     ]
 }
 

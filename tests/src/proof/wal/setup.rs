@@ -74,6 +74,8 @@ pub struct Setup {
     pub policy: FlushPolicy,
     /// What frames are padded to.
     pub alignment: Option<u32>,
+    /// Frames are compact.
+    pub compact: bool,
     /// Lengths of payloads, in turn.
     pub lengths: &'static [usize],
     /// How it begins.
@@ -93,6 +95,7 @@ impl Setup {
         mark: false,
         policy: FlushPolicy::Manual,
         alignment: None,
+        compact: false,
         lengths: &[8],
         start: Start::Open,
         reading: Reading::BestEffort,
@@ -106,6 +109,7 @@ impl Setup {
             .preallocate(self.preallocate)
             .recycle(self.recycle)
             .mark_after_sync(self.mark)
+            .compact_frames(self.compact)
             .flush_policy(self.policy)
             .segment_age_ms_max(AGE_MS_MAX);
         if let Some(bytes) = self.alignment {
