@@ -260,7 +260,7 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
     /// Keeps copies of the chip as the operation that is about to begin would leave it if it were cut off.
     fn record(
         &mut self,
-        every: bool,
+        is_erasure: bool,
         operation: impl Fn(&mut Self, Tearing) -> Result<(), NorError>,
     ) {
         if self.dead {
