@@ -51,7 +51,7 @@ impl Campaign {
         self
     }
 
-    /// Tries one in so many of the possible cuts at a depth, counted from 1; always the same ones.
+    /// Tries one in so many of the possible cuts in programs at a depth, counted from 1, and 64 times as many of those in erasures; always the same ones.
     #[must_use]
     pub fn one_in(mut self, depth: usize, count: u64) -> Self {
         if let Some(one_in) = depth.checked_sub(1).and_then(|at| self.one_in.get_mut(at)) {

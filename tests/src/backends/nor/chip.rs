@@ -116,11 +116,16 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
         self.cut = Some((self.operations.saturating_add(nth.max(1)), tearing));
     }
 
-    /// From now on every operation leaves copies of the chip as it would be if the power had been cut in it, one for each of `tearings`; or one in `one_in` of
-    /// these, always the same ones.
+    /// From now on every operation leaves copies of the chip as it would be if the power had been cut in it, one for each of `tearings`: of programs one in
+    /// `one_in`, always the same ones, of erasures, which are fewer, 64 times as many.
     pub fn record_cuts(&mut self, tearings: &[Tearing], one_in: u64) {
         let recording = Recording { tearings: tearings.to_vec(), one_in, cuts: Vec::new() };
         self.recording = Some(Box::new(recording));
+    }
+
+    /// Whether cuts are recorded.
+    pub const fn is_recording(&self) -> bool {
+        self.recording.is_some()
     }
 
     /// What was recorded; ends the recording.
@@ -180,7 +185,7 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
     }
 
     fn program_granule(&mut self, index: usize, data: &[u8]) -> Result<(), NorError> {
-        self.record(|chip, tearing| chip.do_program(index, data, Some(tearing)));
+        self.record(false, |chip, tearing| chip.do_program(index, data, Some(tearing)));
         let torn = self.start()?;
         self.do_program(index, data, torn)?;
         self.finish(torn)
@@ -214,7 +219,7 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
     }
 
     fn erase_block(&mut self, block: usize) -> Result<(), NorError> {
-        self.record(|chip, tearing| {
+        self.record(true, |chip, tearing| {
             chip.do_erase(block, Some(tearing));
             Ok(())
         });
@@ -253,7 +258,11 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
     }
 
     /// Keeps copies of the chip as the operation that is about to begin would leave it if it were cut off.
-    fn record(&mut self, operation: impl Fn(&mut Self, Tearing) -> Result<(), NorError>) {
+    fn record(
+        &mut self,
+        is_erasure: bool,
+        operation: impl Fn(&mut Self, Tearing) -> Result<(), NorError>,
+    ) {
         if self.dead {
             return;
         }
@@ -261,7 +270,8 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
         for tearing in recording.tearings.iter().copied() {
             // Each cut has its own noise.
             let random = self.random.wrapping_add((self.operations + 1) << 8 | tearing as u64);
-            if !next(&mut { random }).is_multiple_of(recording.one_in.max(1)) {
+            let one_in = if is_erasure { recording.one_in / 64 } else { recording.one_in }.max(1);
+            if !next(&mut { random }).is_multiple_of(one_in) {
                 continue;
             }
             let mut chip = self.clone().powered();
