@@ -15,6 +15,7 @@ use crate::EntryId;
 /// ```
 #[must_use = "it tells what may be acknowledged"]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Durable {
     through: Option<EntryId>,
 }

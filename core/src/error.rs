@@ -2,10 +2,14 @@
 //!
 //! A torn tail after a crash is no error: it is in the report of a successful recovery.
 
+mod shown;
+
 use core::fmt;
 
 use crate::EntryId;
 use crate::storage::{NameBuf, NameError, StoreError};
+
+use shown::{Holder, Last, Reason};
 
 /// Why an operation failed. `E` is the directory's own error.
 ///
@@ -21,6 +25,7 @@ use crate::storage::{NameBuf, NameError, StoreError};
 /// # Ok::<(), Error<MemoryError>>(())
 /// ```
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Error<E: StoreError> {
     /// The directory failed. A full medium answers `true` to [`Error::is_no_space`].
@@ -152,6 +157,7 @@ pub enum Error<E: StoreError> {
     #[error("cannot encode: {source}")]
     Encode {
         /// What the encoder said.
+        #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
         source: postcard::Error,
     },
     /// The stored bytes are as written, but are not of the type asked for.
@@ -164,6 +170,7 @@ pub enum Error<E: StoreError> {
         /// The entry, in a log.
         entry_id: Option<EntryId>,
         /// What the decoder said; `None` if bytes were left over.
+        #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
         source: Option<postcard::Error>,
     },
     /// Entries that the request needs are not in the log, and no checkpoint stands for them.
@@ -256,6 +263,7 @@ impl<E: StoreError> Error<E> {
 
 /// Stored bytes that are not what was written: never the work of a crash.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[error("{file} is damaged at {offset} (entry {}): {kind}", Last(*.entry_id))]
 #[non_exhaustive]
 pub struct Corruption {
@@ -271,6 +279,7 @@ pub struct Corruption {
 
 /// What does not hold in damaged bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum CorruptionKind {
     /// The file's header does not verify, and the file is no unfinished creation.
@@ -362,6 +371,7 @@ pub enum CorruptionKind {
 
 /// What was being done when the directory failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Operation {
     /// Opening for reading.
@@ -414,6 +424,7 @@ impl fmt::Display for Operation {
 
 /// What has a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Limit {
     /// Bytes of one record's payload.
@@ -449,40 +460,6 @@ impl fmt::Display for Limit {
             Self::CheckpointBytes => "the size of the checkpoint in bytes",
             Self::Memory => "the memory needed in bytes",
         })
-    }
-}
-
-/// Displays an optional id.
-struct Last(Option<EntryId>);
-
-impl fmt::Display for Last {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(id) => write!(f, "{id}"),
-            None => f.write_str("none"),
-        }
-    }
-}
-
-struct Holder(Option<u32>);
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(process) => write!(f, "process {process}"),
-            None => f.write_str("another writer"),
-        }
-    }
-}
-
-struct Reason<'a>(Option<&'a postcard::Error>);
-
-impl fmt::Display for Reason<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(error) => write!(f, "{error}"),
-            None => f.write_str("bytes are left over"),
-        }
     }
 }
 

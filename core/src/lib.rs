@@ -41,6 +41,8 @@
 //! `alloc`, on by default: everything that takes a heap. Without it there are raw logs in memory that the caller lends: `FixedWalWriter` and `FixedWalReader` in
 //! [`walog`], and the `_in` constructors in [`recordlog`]; names have 32 bytes at most. An operating system, threads and a clock are never needed.
 //!
+//! `defmt` lets firmware log the public types and errors with [`defmt`](https://docs.rs/defmt).
+//!
 //! # More
 //!
 //! `GUARANTEES.md` in this package says what is promised, under which assumptions, and which tests hold it; `FORMAT.md` documents every byte. The types of

@@ -4,6 +4,7 @@
 ///
 /// Damage in any other place is an error in both modes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ReadMode {
     /// A torn tail is [`Error::TornTail`](crate::Error::TornTail), after all whole entries have been read.
     #[default]

@@ -116,6 +116,7 @@ pub struct CheckpointPublisher<D> {
 
 /// A checkpoint that was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Published {
     generation: u32,
     last_id: Option<EntryId>,

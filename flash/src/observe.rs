@@ -59,12 +59,11 @@ impl Observed {
     }
 
     pub(crate) fn state(&self) -> State {
-        let agree = |ready: SlotRecord| self.wear.is_none_or(|wear| wear.erases == ready.erases);
         if self.header.is_some() && !self.is_buried() {
             State::File
         } else if self.is_begun() {
             State::Begun
-        } else if self.headers_blank && self.tombstone_bits == 0 && self.ready.is_some_and(agree) {
+        } else if self.headers_blank && self.tombstone_bits == 0 && self.ready.is_some() {
             State::Ready
         } else {
             State::Dirty

@@ -15,6 +15,7 @@ pub mod allocations;
 pub mod backends;
 pub mod conformance;
 pub mod faults;
+pub mod flash;
 pub mod interleaved;
 pub mod proof;
 mod shared;

@@ -14,6 +14,7 @@ use core::num::NonZeroU64;
 /// # Ok::<(), &str>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct EntryId(NonZeroU64);
 
 impl EntryId {

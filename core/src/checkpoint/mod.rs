@@ -43,6 +43,7 @@ use crate::storage::{Name, NameBuf};
 
 /// What a checkpoint says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CheckpointMeta {
     /// The log that the state was made of: recovery pairs only what belongs together.
     pub log_id: u64,
@@ -58,6 +59,7 @@ pub struct CheckpointMeta {
 /// A checkpoint that is complete: written and durable, or read to its end.
 #[must_use = "it is the proof that the checkpoint counts"]
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CheckpointSummary {
     file: NameBuf,
     meta: CheckpointMeta,

@@ -20,6 +20,7 @@ const READ_BYTES_MAX: u32 = 1 << 28;
 /// # let _ = small;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CheckpointOptions {
     chunk_bytes: u32,
     chunk_bytes_max: u32,

@@ -3,19 +3,19 @@
 //! Must never remove a checkpoint before enough newer ones are known to be whole and durable, and never use a number that a
 //! file has.
 
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
-use core::fmt::Write as _;
 
 use crate::EntryId;
 use crate::error::{Context as _, Corruption, CorruptionKind, Error, Limit, Operation};
-use crate::storage::{Directory, Folder, NameBuf, NameError};
+use crate::storage::{Directory, Folder, NameBuf, NameError, numbered};
 
 use super::options::CheckpointOptions;
 use super::reader::CheckpointReader;
 use super::writer::CheckpointWriter;
 use super::{CheckpointMeta, CheckpointSummary};
 
-const EXTENSION: &str = ".CKP";
+const EXTENSION: &str = "CKP";
 const DIGITS: usize = 8;
 
 /// The checkpoints of one folder: files `XXXXXXXX.CKP`, numbered in hexadecimal from 1. Other files are neither read nor
@@ -86,8 +86,8 @@ impl<D: Directory> CheckpointStore<D> {
         self.dir
             .list(self.folder(), &mut |file| generations.extend(generation_of(file)))
             .on(Operation::List, &self.inside)?;
-        generations.sort_unstable();
-        Ok(generations)
+        // A heap sorts with a tenth of the code of `sort`, which a small machine notices.
+        Ok(BinaryHeap::from(generations).into_sorted_vec())
     }
 
     /// The highest generation that has a file, whole or not.
@@ -297,15 +297,12 @@ impl<D: Directory> CheckpointStore<D> {
 
 /// `XXXXXXXX.CKP` in a folder.
 fn name_of(folder: Folder<'_>, generation: u32) -> Result<NameBuf, NameError> {
-    let mut file = heapless::String::<{ DIGITS + EXTENSION.len() }>::new();
-    // Eight digits and the extension: it fits by its type.
-    let _ = write!(file, "{generation:08X}{EXTENSION}");
-    NameBuf::join(folder, &file)
+    NameBuf::join(folder, &numbered(generation, EXTENSION))
 }
 
 /// The generation of a file's name, if it is a checkpoint's.
 fn generation_of(file: &str) -> Option<u32> {
-    let digits = file.strip_suffix(EXTENSION)?;
+    let digits = file.strip_suffix(EXTENSION)?.strip_suffix('.')?;
     let plain = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'));
     if !plain || digits.len() != DIGITS {
         return None;

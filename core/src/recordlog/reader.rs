@@ -15,6 +15,7 @@ use super::scan::{End, Opened, Scan, Step};
 
 /// A record, lent by the reader until the next call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Record<'a> {
     /// Its number: from 1, without gaps.
@@ -27,6 +28,7 @@ pub struct Record<'a> {
 
 /// What a reader has found so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct RecordLogReport {
     /// Records read.

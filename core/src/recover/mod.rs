@@ -101,6 +101,7 @@ pub struct Recovered<S> {
 
 /// What recovery found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct RecoveryReport {
     /// The generation of the checkpoint that the state began from.

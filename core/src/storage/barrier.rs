@@ -8,6 +8,7 @@ use super::{Directory, Name, NameError, StoreError};
 
 /// What a durable operation was doing when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum DurableStep {
     /// Creating the temporary file.
@@ -36,6 +37,7 @@ impl fmt::Display for DurableStep {
 
 /// Why a durable operation on a path failed.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum DurableError<E> {
     /// The path is no name of a file in a directory; nothing was done.

@@ -8,6 +8,7 @@
 /// assert!(!flash.rename());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Capabilities {
     write_granule: u32,
     tear_unit: u32,

@@ -53,6 +53,7 @@ impl Default for Inner {
 
 /// What can go wrong in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum MemoryError {
     /// The bytes granted to the directory are used up, or the allocator has no more.

@@ -21,6 +21,7 @@ pub use durable::DurableDirectory;
 pub use dynamic::{BoxAppender, BoxLock, BoxReader, DynDirectory};
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub use memory::{MemoryAppender, MemoryDirectory, MemoryError, MemoryLock, MemoryReader};
+pub(crate) use name::numbered;
 pub use name::{
     COMPONENT_BYTES_MAX, DEPTH_MAX, Folder, FolderBuf, NAME_BYTES_MAX, Name, NameBuf, NameError,
 };

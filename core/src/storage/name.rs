@@ -42,6 +42,7 @@ pub struct Folder<'a> {
 
 /// Why a name was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum NameError {
     /// The empty name is the directory itself, never a file.
@@ -100,12 +101,18 @@ impl<'a> Name<'a> {
 
     /// The folder that holds the file.
     pub fn folder(self) -> Folder<'a> {
-        Folder { text: self.text.rsplit_once('/').map_or("", |(folder, _)| folder) }
+        Folder { text: self.parts().map_or("", |(folder, _)| folder) }
     }
 
     /// The last component.
     pub fn file(self) -> &'a str {
-        self.text.rsplit_once('/').map_or(self.text, |(_, file)| file)
+        self.parts().map_or(self.text, |(_, file)| file)
+    }
+
+    /// What lies in front of the last slash and behind it. By bytes, which are characters here: a search for characters is larger by half a kilobyte.
+    fn parts(self) -> Option<(&'a str, &'a str)> {
+        let slash = self.text.bytes().rposition(|byte| byte == b'/')?;
+        Some((self.text.get(..slash)?, self.text.get(slash.saturating_add(1)..)?))
     }
 }
 
@@ -165,11 +172,11 @@ fn check(text: &str) -> Result<(), NameError> {
             return Err(NameError::BadByte { byte, at });
         }
     }
-    for (index, component) in text.split('/').enumerate() {
+    for (index, component) in text.as_bytes().split(|byte| *byte == b'/').enumerate() {
         if index >= DEPTH_MAX {
             return Err(NameError::TooDeep);
         }
-        if component.is_empty() || component.starts_with('.') || component.ends_with('.') {
+        if component.is_empty() || component.starts_with(b".") || component.ends_with(b".") {
             return Err(NameError::BadComponent { index });
         }
         if component.len() > COMPONENT_BYTES_MAX {
@@ -183,16 +190,60 @@ fn check(text: &str) -> Result<(), NameError> {
 }
 
 /// Windows opens a device for these names, whatever their extension.
-fn is_reserved(component: &str) -> bool {
-    let stem = component.split_once('.').map_or(component, |(stem, _)| stem);
-    let numbered = |prefix: &str| {
+fn is_reserved(component: &[u8]) -> bool {
+    let stem = component.split(|byte| *byte == b'.').next().unwrap_or(component);
+    let numbered = |prefix: &[u8]| {
         stem.len() == 4
             && stem.get(..3).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
-            && stem.bytes().last().is_some_and(|last| last.is_ascii_digit())
+            && stem.last().is_some_and(u8::is_ascii_digit)
     };
-    ["CON", "PRN", "AUX", "NUL"].iter().any(|word| stem.eq_ignore_ascii_case(word))
-        || numbered("COM")
-        || numbered("LPT")
+    [b"CON", b"PRN", b"AUX", b"NUL"].iter().any(|word| stem.eq_ignore_ascii_case(*word))
+        || numbered(b"COM")
+        || numbered(b"LPT")
+}
+
+/// The name of a numbered file, such as `0000001F.WAL`: eight digits, a dot and the extension. Written by hand: formatting takes two kilobytes, and
+/// nothing else needs it on a small machine.
+pub(crate) fn numbered(number: u32, extension: &str) -> heapless::String<12> {
+    let mut file = heapless::String::new();
+    for digit in (0..8).rev().map(|place| number >> (4 * place) & 0xF) {
+        let digit = char::from_digit(digit, 16).unwrap_or('0').to_ascii_uppercase();
+        // Twelve bytes for any number and an extension of three letters.
+        let _fits = file.push(digit);
+    }
+    let _fits = file.push('.').and_then(|()| file.push_str(extension));
+    file
+}
+
+#[cfg(feature = "defmt")]
+mod logged {
+    //! Names as `defmt` shows them: as text, without quotes.
+
+    use super::{Folder, FolderBuf, Name, NameBuf};
+
+    impl defmt::Format for Name<'_> {
+        fn format(&self, f: defmt::Formatter<'_>) {
+            defmt::write!(f, "{=str}", self.as_str());
+        }
+    }
+
+    impl defmt::Format for Folder<'_> {
+        fn format(&self, f: defmt::Formatter<'_>) {
+            defmt::write!(f, "{=str}", self.as_str());
+        }
+    }
+
+    impl defmt::Format for NameBuf {
+        fn format(&self, f: defmt::Formatter<'_>) {
+            self.as_name().format(f);
+        }
+    }
+
+    impl defmt::Format for FolderBuf {
+        fn format(&self, f: defmt::Formatter<'_>) {
+            self.as_folder().format(f);
+        }
+    }
 }
 
 impl fmt::Debug for Name<'_> {

@@ -2,6 +2,7 @@
 //!
 //! Must never change anything.
 
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 
 use crate::bytes::crc::Crc;
@@ -58,7 +59,8 @@ pub(crate) fn list<D: Directory>(
     if no_memory {
         return Err(Error::Limit { what: Limit::Memory, found: count, limit });
     }
-    numbers.sort_unstable();
+    // A heap sorts with a tenth of the code of `sort`, which a small machine notices.
+    let mut numbers = BinaryHeap::from(numbers).into_sorted_vec();
     numbers.dedup();
     Ok(numbers)
 }

@@ -5,6 +5,7 @@ use crate::storage::NameBuf;
 
 /// An entry of a log, lent until the next one is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct RawEntry<'a> {
     /// Its id.
@@ -19,6 +20,7 @@ pub struct RawEntry<'a> {
 
 /// Bytes at the end of a log that were never acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct TornTail {
     /// The tail segment's file.

@@ -77,6 +77,7 @@ impl<H: Hooks + ?Sized> Hooks for alloc::boxed::Box<H> {
 
 /// What a log did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Event {
     /// An entry is in the buffer.

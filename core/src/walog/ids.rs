@@ -8,6 +8,7 @@ use super::chain::Segment;
 
 /// The ids of a batch, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct EntryIds {
     next: u64,
     count: u32,
@@ -56,6 +57,7 @@ impl FusedIterator for EntryIds {}
 
 /// A segment of a log, and the entries that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SegmentRange {
     segment: u32,
     first: EntryId,

@@ -1,6 +1,6 @@
 //! The names of a log's files. 8.3, so that FAT without long names can hold them.
 
-use crate::storage::{Folder, NameBuf, NameError};
+use crate::storage::{self, Folder, NameBuf, NameError};
 
 /// The lock's name below the log's folder.
 pub(crate) const LOCK: &str = "LOCK";
@@ -14,17 +14,14 @@ pub(crate) fn numbered(
     number: u32,
     extension: &str,
 ) -> Result<NameBuf, NameError> {
-    let mut file = heapless::String::<16>::new();
-    // Twelve bytes for any number and a three-letter extension.
-    let _fits = core::fmt::write(&mut file, format_args!("{number:08X}.{extension}"));
-    NameBuf::join(folder, &file)
+    NameBuf::join(folder, &storage::numbered(number, extension))
 }
 
 /// The number in a file's name; `None` for any other file.
 pub(crate) fn parse(file: &str, extension: &str) -> Option<u32> {
-    let (digits, found) = file.split_once('.')?;
+    let digits = file.strip_suffix(extension)?.strip_suffix('.')?;
     let upper = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'));
-    if digits.len() != 8 || !upper || found != extension {
+    if digits.len() != 8 || !upper {
         return None;
     }
     u32::from_str_radix(digits, 16).ok().filter(|&number| number != 0)

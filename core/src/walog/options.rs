@@ -18,6 +18,7 @@ const RECORD_BYTES_MAX: u32 = 16 << 20;
 ///
 /// A flush makes entries survive the end of the process, not power loss. A full buffer is always written out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum FlushPolicy {
     /// Only when the buffer is full, and when asked.

@@ -44,6 +44,7 @@ pub struct RawWalReader<D: Directory> {
 
 /// What a replay found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct ReplayReport {
     /// Entries shown.

@@ -31,6 +31,7 @@ const LIST_EVERY: u32 = 32;
 
 /// How far a reader follows a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Reach {
     /// Entries as they are written. A power cut, or a failed sync, may take back what was shown: then it is

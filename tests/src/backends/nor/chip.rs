@@ -71,6 +71,7 @@ pub struct NorChip<const READ: usize, const WRITE: usize, const ERASE: usize> {
 #[derive(Debug, Clone)]
 struct Recording<C> {
     tearings: Vec<Tearing>,
+    one_in: u64,
     cuts: Vec<NorCut<C>>,
 }
 
@@ -115,10 +116,16 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
         self.cut = Some((self.operations.saturating_add(nth.max(1)), tearing));
     }
 
-    /// From now on every operation leaves copies of the chip as it would be if the power had been cut in it, one for each of `tearings`.
-    pub fn record_cuts(&mut self, tearings: &[Tearing]) {
-        let recording = Recording { tearings: tearings.to_vec(), cuts: Vec::new() };
+    /// From now on every operation leaves copies of the chip as it would be if the power had been cut in it, one for each of `tearings`: of programs one in
+    /// `one_in`, always the same ones, of erasures, which are fewer, 64 times as many.
+    pub fn record_cuts(&mut self, tearings: &[Tearing], one_in: u64) {
+        let recording = Recording { tearings: tearings.to_vec(), one_in, cuts: Vec::new() };
         self.recording = Some(Box::new(recording));
+    }
+
+    /// Whether cuts are recorded.
+    pub const fn is_recording(&self) -> bool {
+        self.recording.is_some()
     }
 
     /// What was recorded; ends the recording.
@@ -178,7 +185,7 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
     }
 
     fn program_granule(&mut self, index: usize, data: &[u8]) -> Result<(), NorError> {
-        self.record(|chip, tearing| chip.do_program(index, data, Some(tearing)));
+        self.record(false, |chip, tearing| chip.do_program(index, data, Some(tearing)));
         let torn = self.start()?;
         self.do_program(index, data, torn)?;
         self.finish(torn)
@@ -212,7 +219,7 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
     }
 
     fn erase_block(&mut self, block: usize) -> Result<(), NorError> {
-        self.record(|chip, tearing| {
+        self.record(true, |chip, tearing| {
             chip.do_erase(block, Some(tearing));
             Ok(())
         });
@@ -251,16 +258,25 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
     }
 
     /// Keeps copies of the chip as the operation that is about to begin would leave it if it were cut off.
-    fn record(&mut self, operation: impl Fn(&mut Self, Tearing) -> Result<(), NorError>) {
+    fn record(
+        &mut self,
+        is_erasure: bool,
+        operation: impl Fn(&mut Self, Tearing) -> Result<(), NorError>,
+    ) {
         if self.dead {
             return;
         }
         let Some(mut recording) = self.recording.take() else { return };
         for tearing in recording.tearings.iter().copied() {
+            // Each cut has its own noise.
+            let random = self.random.wrapping_add((self.operations + 1) << 8 | tearing as u64);
+            let one_in = if is_erasure { recording.one_in / 64 } else { recording.one_in }.max(1);
+            if !next(&mut { random }).is_multiple_of(one_in) {
+                continue;
+            }
             let mut chip = self.clone().powered();
-            chip.operations += 1;
-            // Each cut has its own noise; what the chip refuses, the operation itself will report.
-            chip.random = chip.random.wrapping_add(chip.operations << 8 | tearing as u64);
+            (chip.operations, chip.random) = (self.operations + 1, random);
+            // What the chip refuses, the operation itself will report.
             if operation(&mut chip, tearing).is_ok() {
                 let operation = chip.operations;
                 recording.cuts.push(NorCut { operation, tearing, chip });
