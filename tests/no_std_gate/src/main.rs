@@ -5,10 +5,11 @@
 //! build, with its name; one that calls into a C library makes it fail to link.
 #![no_std]
 #![no_main]
-#![deny(unsafe_code)] // one exception, with its proofs: system.rs
+#![deny(unsafe_code)] // two exceptions, with their proofs: heap.rs and system.rs
 
 extern crate alloc;
 
+mod heap;
 mod recordlog;
 mod recovery;
 mod system;
@@ -31,7 +32,7 @@ fn run() -> u8 {
     }
     say(
         Stream::Output,
-        format_args!("no_std gate: passed, {} bytes of heap\n", system::heap_used()),
+        format_args!("no_std gate: passed, {} bytes of heap\n", heap::used()),
     );
     0
 }

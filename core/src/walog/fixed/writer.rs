@@ -194,7 +194,7 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
             let flags = self.tail.flags(false, more);
             let position = self.tail.position().saturating_add(1);
             let codec = self.tail.codec();
-            let header = self.tail.sink()?.append(codec, flags, position, payload)?;
+            let header = self.tail.sink()?.append_any(codec, flags, position, payload)?;
             self.tail.appended(&header);
         }
         let next = self.next_id.get().saturating_add(u64::from(count));
@@ -474,7 +474,7 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         let (bytes, length) = control.encode();
         let (flags, codec) = (self.tail.flags(true, false), self.tail.codec());
         let (payload, position) = (bytes.get(..length).unwrap_or_default(), self.tail.position());
-        let header = self.tail.sink()?.append(codec, flags, position, payload)?;
+        let header = self.tail.sink()?.append_any(codec, flags, position, payload)?;
         self.tail.appended(&header);
         match control {
             Control::Close => self.tail.set_closed(),
