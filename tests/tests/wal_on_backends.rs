@@ -19,6 +19,11 @@ fn options() -> WalOptions {
     WalOptions::new().segment_bytes(512).buffer_bytes(512).read_bytes(512)
 }
 
+/// The same with frames that are as small as they get.
+fn compact() -> WalOptions {
+    options().compact_frames(true)
+}
+
 fn payload(id: u64) -> Vec<u8> {
     let length = usize::try_from(id % 90).unwrap() + 1;
     (0..length).map(|at| u8::try_from((id + at as u64) % 251).unwrap()).collect()
@@ -46,8 +51,8 @@ struct Seen {
     pruned_before: u64,
 }
 
-fn run<D: Directory>(dir: &D, seen: &mut Seen) -> Result<(), Error<D::Error>> {
-    let mut wal = RawWalWriter::open(dir, options())?;
+fn run<D: Directory>(dir: &D, options: WalOptions, seen: &mut Seen) -> Result<(), Error<D::Error>> {
+    let mut wal = RawWalWriter::open(dir, options)?;
     let start = wal.last_entry_id().map_or(0, EntryId::get);
     for id in start + 1..=start + 16 {
         seen.issued = id;
@@ -66,10 +71,10 @@ fn run<D: Directory>(dir: &D, seen: &mut Seen) -> Result<(), Error<D::Error>> {
     Ok(())
 }
 
-fn three_runs<D: Directory>(dir: &D) {
+fn three_runs<D: Directory>(dir: &D, options: [WalOptions; 3]) {
     let mut seen = Seen::default();
-    for _ in 0..3 {
-        run(dir, &mut seen).unwrap();
+    for options in options {
+        run(dir, options, &mut seen).unwrap();
         let (first, last) = replay(dir).unwrap();
         assert_eq!(last, seen.issued);
         assert!(first <= seen.pruned_before.max(1));
@@ -83,23 +88,28 @@ fn nor(granule: usize) -> NorDirectory {
 
 #[test]
 fn the_log_goes_on_over_three_runs_on_every_backend() {
-    three_runs(&MemoryDirectory::new());
-    three_runs(&MemoryDirectory::arc());
-    three_runs(&FatDirectory::new().unwrap());
-    for granule in [1, 4, 16, 64] {
-        three_runs(&nor(granule));
+    for forms in
+        [[options, options, options], [compact, compact, compact], [compact, options, compact]]
+    {
+        let all = || forms.map(|form| form());
+        three_runs(&MemoryDirectory::new(), all());
+        three_runs(&MemoryDirectory::arc(), all());
+        three_runs(&FatDirectory::new().unwrap(), all());
+        for granule in [1, 4, 16, 64] {
+            three_runs(&nor(granule), all());
+        }
     }
 }
 
-fn cut_everywhere(granule: usize, tearings: &[Tearing]) {
+fn cut_everywhere(granule: usize, options: fn() -> WalOptions, tearings: &[Tearing]) {
     let whole = nor(granule);
-    run(&whole, &mut Seen::default()).unwrap();
+    run(&whole, options(), &mut Seen::default()).unwrap();
     for tearing in tearings {
         for nth in 1..=whole.operations() {
             let dir = nor(granule);
             dir.cut_power_at(nth, *tearing);
             let mut seen = Seen::default();
-            assert!(run(&dir, &mut seen).is_err(), "the cut at {nth} was not reached");
+            assert!(run(&dir, options(), &mut seen).is_err(), "the cut at {nth} was not reached");
             let after = NorDirectory::mount(dir.chip().powered(), 2).unwrap();
             let case = format!("granule {granule}, cut at {nth}, {tearing:?}, {seen:?}");
             let (first, last) = replay(&after).unwrap_or_else(|error| panic!("{case}: {error}"));
@@ -107,7 +117,7 @@ fn cut_everywhere(granule: usize, tearings: &[Tearing]) {
             assert!(last <= seen.issued, "{case}: entries end at {last}");
             assert!(first <= seen.pruned_before.max(1), "{case}: entries begin at {first}");
             let mut next = Seen::default();
-            run(&after, &mut next).unwrap_or_else(|error| panic!("{case}: {error}"));
+            run(&after, options(), &mut next).unwrap_or_else(|error| panic!("{case}: {error}"));
             assert!(next.issued > seen.durable, "{case}");
             replay(&after).unwrap_or_else(|error| panic!("{case}: {error}"));
         }
@@ -117,19 +127,22 @@ fn cut_everywhere(granule: usize, tearings: &[Tearing]) {
 #[test]
 fn a_power_cut_on_flash_loses_nothing_durable_and_never_locks_out() {
     for granule in [1, 4, 8] {
-        cut_everywhere(granule, &Tearing::ALL);
+        cut_everywhere(granule, options, &Tearing::ALL);
     }
+    cut_everywhere(4, compact, &Tearing::ALL);
     for granule in [16, 64, 256] {
-        cut_everywhere(granule, &[Tearing::Nothing, Tearing::Front]);
+        cut_everywhere(granule, options, &[Tearing::Nothing, Tearing::Front]);
     }
+    cut_everywhere(16, compact, &[Tearing::Nothing, Tearing::Front]);
 }
 
 /// A granule that holds a frame's padding may keep the padding alone: zeros behind 0xFF.
 #[test]
 fn torn_padding_on_flash_never_locks_out() {
     for granule in [16, 64, 256] {
-        cut_everywhere(granule, &[Tearing::Back, Tearing::Junk]);
+        cut_everywhere(granule, options, &[Tearing::Back, Tearing::Junk]);
     }
+    cut_everywhere(64, compact, &[Tearing::Back, Tearing::Junk]);
 }
 
 #[test]
