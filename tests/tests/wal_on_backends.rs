@@ -88,9 +88,8 @@ fn nor(granule: usize) -> NorDirectory {
 
 #[test]
 fn the_log_goes_on_over_three_runs_on_every_backend() {
-    for forms in
-        [[options, options, options], [compact, compact, compact], [compact, options, compact]]
-    {
+    let (full, compact): (fn() -> WalOptions, fn() -> WalOptions) = (options, compact);
+    for forms in [[full; 3], [compact; 3], [compact, full, compact]] {
         let all = || forms.map(|form| form());
         three_runs(&MemoryDirectory::new(), all());
         three_runs(&MemoryDirectory::arc(), all());
