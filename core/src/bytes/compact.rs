@@ -115,12 +115,8 @@ impl Codec {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    reason = "a test may stop"
-)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may stop")]
+#[allow(clippy::as_conversions, reason = "small numbers")]
 mod tests {
     use alloc::vec;
 
