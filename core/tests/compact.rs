@@ -116,7 +116,7 @@ fn a_closed_log_goes_on_in_the_same_file() {
 fn a_longer_record_than_the_form_can_hold_is_refused_and_one_of_an_older_segment_is_read() {
     let dir = MemoryDirectory::new();
     let mut wal = open(&dir, full());
-    wal.append(&[1; 20_000]).unwrap();
+    wal.append(&vec![1; 20_000]).unwrap();
     wal.close().unwrap();
     let mut wal = open(&dir, compact());
     for too_long in [8190, 8191, 1 << 20] {

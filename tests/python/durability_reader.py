@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints the records of WAL folders and checkpoint files, each with its id, as hexadecimal.
 
-Written from core/FORMAT.md alone, in some 60 lines, to prove that the document is enough. Damage is a failed assertion.
+Written from core/FORMAT.md alone, in 60 lines, to prove that the document is enough. Damage is a failed assertion.
 """
 import glob, os, struct, sys
 from functools import reduce
@@ -18,46 +18,38 @@ def header(data, magic, **own):  # None if it does not verify
     found, version, log2, frame_form, features, log_id, *fields, check = struct.unpack(form, data[:size].ljust(size, b"\0"))
     if found != magic or check != crc(0, data[:size - 4]) or not 2 <= log2 <= 8: return None
     assert version == 1 and frame_form <= (magic[2:5] == b"WAL") and not features, "written by a later version"
-    return Fields(align=1 << log2, compact=frame_form, log_id=log_id, check=check, first=size + -size % (1 << log2), **dict(zip(own, fields)))
+    return Fields(align=1 << log2, short=frame_form, log_id=log_id, check=check, first=size + -size % (1 << log2), **dict(zip(own, fields)))
 
-def frame(data, at, salt, align):  # None if its header does not verify; without a payload if only that does not
-    word, position, check, payload_check = struct.unpack("<4I", data[at:at + 16].ljust(16, b"\0"))
-    possible = word & MORE == 0 if word & CONTROL else position
-    if not possible or len(data) < at + 16 or crc(salt ^ at, data[at:at + 8]) != check: return None
-    payload = data[at + 16:(end := at + 16 + (word & LENGTH))]
-    good = end <= len(data) and crc(check, payload) == payload_check
-    return Fields(word=word, position=position, payload=payload if good else None, check=payload_check, end=end + -end % align)
+def frame(data, at, salt, align, short=0, before=0):  # None if its header does not verify; without a payload if only that does not
+    size, (word, position, check, payload_check) = 16 - 8 * short, struct.unpack("<4I", data[at:at + 16].ljust(16, b"\0"))
+    found = crc(salt ^ at, data[at:at + (2 if short else 8)])
+    # A compact frame has its length and 1, the upper half of the checksum, and no position.
+    if short: check, payload_check, position, word = found ^ (found ^ word) >> 16, position, before + 1 - (word >> 14 & 1), (word & 8191) - 1 | (word >> 13 & 7) << 28
+    if not (word & MORE == 0 if word & CONTROL else position) or len(data) < at + size or found != check: return None
+    good = (end := at + size + (word & LENGTH)) <= len(data) and crc(check, data[at + size:end]) == payload_check
+    return Fields(word=word, position=position, payload=data[at + size:end] if good else None, check=payload_check, end=end + -end % align)
 
-def compact(data, at, salt, align, before):  # the same for a compact frame, which is none unless its payload verifies
-    word, check, payload_check = struct.unpack("<HHI", data[at:at + 8].ljust(8, b"\0"))
-    length, flags, whole = (word & 8191) - 1, word >> 13 << 28, crc(salt ^ at, data[at:at + 2])
-    if not 0 <= length < 8190 or flags & CONTROL and flags & MORE or len(data) < at + 8 or whole >> 16 != check: return None
-    payload = data[at + 8:(end := at + 8 + length)]
-    if end > len(data) or crc(whole, payload) != payload_check: return None
-    return Fields(word=length | flags, position=before + (not flags & CONTROL), payload=payload, check=payload_check, end=end + -end % align)
-
-def frames(data, at, salt, align, stop=1 << 32, position=0, short=False):  # those that verify, in order
-    while at < stop and (found := compact(data, at, salt, align, position) if short else frame(data, at, salt, align)) and found.payload is not None:
+def frames(data, at, salt, align, stop=1 << 32, position=0, short=0):  # those that verify, in order
+    while at < stop and (found := frame(data, at, salt, align, short, position)) and found.payload is not None:
         assert not found.word & RESERVED and (not found.word & CONTROL or not 6 < found.payload[0] < 128), "a newer frame"
         assert found.position == position + (not found.word & CONTROL), f"damage at {at}"
         yield found
         position, at = found.position, found.end
 
-def was_durable(data, at, salt, align, position, short):  # does a synced frame behind the bad one prove it?
-    if short: return any((found := compact(data, at, salt, align, 0)) and found.word & SYNCED for at in range(at, len(data), align))
-    start = bad.end if (bad := frame(data, at, salt, align)) else at
-    candidates = ((offset - start, frame(data, offset, salt, align)) for offset in range(start, len(data), align))
-    return any(found and found.word & SYNCED and 0 <= found.position - position <= far // 16 + 2 for far, found in candidates)
+def was_durable(data, at, salt, align, position, short):  # does a synced frame behind the bad one prove it? A compact one with its payload only
+    start = bad.end if not short and (bad := frame(data, at, salt, align)) else at
+    candidates = ((offset - start, frame(data, offset, salt, align, short, position)) for offset in range(start, len(data), align))
+    return any(found and found.word & SYNCED and (not short or found.payload is not None) and 0 <= found.position - position <= far // 16 + 2 for far, found in candidates)
 
 def segment(data, head, sealed=None):  # the entries, where the torn tail begins if there is one, the oldest live segment
     salt, entries, last = crc(0, struct.pack("<QI", head.log_id, head.number)), [], Fields(position=0, end=head.first, check=0)
     whole, end, oldest = 0, head.first, head.oldest
-    for last in frames(data, head.first, salt, head.align, sealed[0] if sealed else 1 << 32, short=head.compact):
+    for last in frames(data, head.first, salt, head.align, sealed[0] if sealed else 1 << 32, short=head.short):
         if not last.word & CONTROL: entries.append((head.first_id + last.position - 1, last.payload))
         elif last.payload[0] == 2: oldest = max(oldest, *struct.unpack("<4xI", last.payload))
         if not last.word & MORE: whole, end = len(entries), last.end
     if sealed == (last.end, last.check, last.position): return entries, None, oldest
-    assert not sealed and not was_durable(data, last.end, salt, head.align, last.position, head.compact), f"damage at {last.end}"
+    assert not sealed and not was_durable(data, last.end, salt, head.align, last.position, head.short), f"damage at {last.end}"
     return entries[:whole], end if data[end:].strip(b"\0\xff") else None, oldest
 
 def wal(folder):

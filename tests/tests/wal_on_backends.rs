@@ -20,6 +20,11 @@ fn options() -> WalOptions {
     WalOptions::new().segment_bytes(512).buffer_bytes(512).read_bytes(512)
 }
 
+/// The same with frames that are as small as they get.
+fn compact() -> WalOptions {
+    options().compact_frames(true)
+}
+
 fn payload(id: u64) -> Vec<u8> {
     let length = usize::try_from(id % 90).unwrap() + 1;
     (0..length).map(|at| u8::try_from((id + at as u64) % 251).unwrap()).collect()
@@ -47,8 +52,8 @@ struct Seen {
     pruned_before: u64,
 }
 
-fn run<D: Directory>(dir: &D, seen: &mut Seen) -> Result<(), Error<D::Error>> {
-    let mut wal = RawWalWriter::open(dir, options())?;
+fn run<D: Directory>(dir: &D, options: WalOptions, seen: &mut Seen) -> Result<(), Error<D::Error>> {
+    let mut wal = RawWalWriter::open(dir, options)?;
     let start = wal.last_entry_id().map_or(0, EntryId::get);
     for id in start + 1..=start + 16 {
         seen.issued = id;
@@ -67,10 +72,10 @@ fn run<D: Directory>(dir: &D, seen: &mut Seen) -> Result<(), Error<D::Error>> {
     Ok(())
 }
 
-fn three_runs<D: Directory>(dir: &D) {
+fn three_runs<D: Directory>(dir: &D, options: [WalOptions; 3]) {
     let mut seen = Seen::default();
-    for _ in 0..3 {
-        run(dir, &mut seen).unwrap();
+    for options in options {
+        run(dir, options, &mut seen).unwrap();
         let (first, last) = replay(dir).unwrap();
         assert_eq!(last, seen.issued);
         assert!(first <= seen.pruned_before.max(1));
@@ -90,25 +95,28 @@ fn nor<const GRANULE: usize>() -> Flash<GRANULE> {
 
 #[test]
 fn the_log_goes_on_over_three_runs_on_every_backend() {
-    three_runs(&MemoryDirectory::new());
-    three_runs(&MemoryDirectory::arc());
-    three_runs(&FatDirectory::new().unwrap());
-    three_runs(&&nor::<1>());
-    three_runs(&&nor::<4>());
-    three_runs(&&nor::<16>());
-    three_runs(&&nor::<64>());
+    for compact in [[false; 3], [true; 3], [true, false, true]] {
+        let all = || compact.map(|compact| options().compact_frames(compact));
+        three_runs(&MemoryDirectory::new(), all());
+        three_runs(&MemoryDirectory::arc(), all());
+        three_runs(&FatDirectory::new().unwrap(), all());
+        three_runs(&&nor::<1>(), all());
+        three_runs(&&nor::<4>(), all());
+        three_runs(&&nor::<16>(), all());
+        three_runs(&&nor::<64>(), all());
+    }
 }
 
-fn cut_everywhere<const GRANULE: usize>(tearings: &[Tearing]) {
+fn cut_everywhere<const GRANULE: usize>(options: fn() -> WalOptions, tearings: &[Tearing]) {
     let whole = nor::<GRANULE>();
-    run(&&whole, &mut Seen::default()).unwrap();
+    run(&&whole, options(), &mut Seen::default()).unwrap();
     let operations = whole.into_flash().operations();
     for tearing in tearings {
         for nth in 1..=operations {
             let dir = nor::<GRANULE>();
             dir.with_flash(|chip| chip.cut_power_at(nth, *tearing));
             let mut seen = Seen::default();
-            assert!(run(&&dir, &mut seen).is_err(), "the cut at {nth} was not reached");
+            assert!(run(&&dir, options(), &mut seen).is_err(), "the cut at {nth} was not reached");
             let after = mount(dir.into_flash());
             let case = format!("granule {GRANULE}, cut at {nth}, {tearing:?}, {seen:?}");
             let (first, last) = replay(&&after).unwrap_or_else(|error| panic!("{case}: {error}"));
@@ -116,7 +124,7 @@ fn cut_everywhere<const GRANULE: usize>(tearings: &[Tearing]) {
             assert!(last <= seen.issued, "{case}: entries end at {last}");
             assert!(first <= seen.pruned_before.max(1), "{case}: entries begin at {first}");
             let mut next = Seen::default();
-            run(&&after, &mut next).unwrap_or_else(|error| panic!("{case}: {error}"));
+            run(&&after, options(), &mut next).unwrap_or_else(|error| panic!("{case}: {error}"));
             assert!(next.issued > seen.durable, "{case}");
             replay(&&after).unwrap_or_else(|error| panic!("{case}: {error}"));
         }
@@ -125,17 +133,20 @@ fn cut_everywhere<const GRANULE: usize>(tearings: &[Tearing]) {
 
 #[test]
 fn a_power_cut_on_flash_loses_nothing_durable_and_never_locks_out() {
-    cut_everywhere::<1>(&Tearing::ALL);
-    cut_everywhere::<4>(&Tearing::ALL);
-    cut_everywhere::<8>(&Tearing::ALL);
+    cut_everywhere::<1>(options, &Tearing::ALL);
+    cut_everywhere::<4>(options, &Tearing::ALL);
+    cut_everywhere::<4>(compact, &Tearing::ALL);
+    cut_everywhere::<8>(options, &Tearing::ALL);
 }
 
 /// A granule that holds a frame's padding may keep the padding alone: zeros behind 0xFF.
 #[test]
 fn torn_padding_on_flash_never_locks_out() {
-    cut_everywhere::<16>(&Tearing::ALL);
-    cut_everywhere::<64>(&Tearing::ALL);
-    cut_everywhere::<256>(&Tearing::ALL);
+    cut_everywhere::<16>(options, &Tearing::ALL);
+    cut_everywhere::<16>(compact, &Tearing::ALL);
+    cut_everywhere::<64>(options, &Tearing::ALL);
+    cut_everywhere::<64>(compact, &Tearing::ALL);
+    cut_everywhere::<256>(options, &Tearing::ALL);
 }
 
 #[test]

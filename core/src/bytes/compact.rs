@@ -74,28 +74,28 @@ impl Codec {
         self,
         offset: u64,
         before: u32,
-        bytes: &[u8; HEADER_BYTES],
+        bytes: [u8; HEADER_BYTES],
     ) -> Decoded {
-        let first = get_u32(bytes, FIRST);
+        let first = get_u32(&bytes, FIRST);
         let checksum = self.header_checksum(offset, first);
         let (length, flags) = (first & LENGTH_MASK, flags(first));
         let never = length == 0 || length == LENGTH_MASK || (flags.control && flags.more);
         if never || (checksum ^ first) & !WORD_MASK != 0 {
-            return if is_blank(bytes) { Decoded::Blank } else { Decoded::Bad };
+            return if is_blank(&bytes) { Decoded::Blank } else { Decoded::Bad };
         }
         Decoded::Frame(Header {
             payload_bytes: length.wrapping_sub(1),
             flags,
             position: before.wrapping_add(u32::from(!flags.control)),
             checksum: seed(checksum),
-            payload_checksum: get_u32(bytes, PAYLOAD_CHECKSUM),
+            payload_checksum: get_u32(&bytes, PAYLOAD_CHECKSUM),
         })
     }
 
     /// [`set_synced`](Self::set_synced), of a compact frame.
     pub(super) fn set_synced_compact(self, offset: u64, bytes: &mut [u8]) -> Option<SetSynced> {
         let (head, rest) = bytes.split_first_chunk_mut::<HEADER_BYTES>()?;
-        let Decoded::Frame(header) = self.decode_compact(offset, 0, head) else { return None };
+        let Decoded::Frame(header) = self.decode_compact(offset, 0, *head) else { return None };
         let payload = rest.get(..usize::try_from(header.payload_bytes).ok()?)?;
         if header.flags.synced {
             return None;
@@ -116,6 +116,7 @@ impl Codec {
 
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may stop")]
+#[allow(clippy::as_conversions, reason = "small numbers")]
 mod tests {
     use alloc::vec;
 
@@ -133,7 +134,7 @@ mod tests {
         codec().encode_compact(offset, flags, 9, 5, |crc, seed| crc.update(seed, b"hello")).0
     }
 
-    fn is_frame(codec: Codec, offset: u64, head: &[u8; 8], payload: &[u8]) -> bool {
+    fn is_frame(codec: Codec, offset: u64, head: [u8; 8], payload: &[u8]) -> bool {
         match codec.decode_compact(offset, 0, head) {
             Decoded::Frame(header) => {
                 header.payload_bytes as usize == payload.len() && codec.verify(&header, payload)
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn what_is_encoded_decodes_with_the_position_that_it_is_given() {
         let bytes = sample(80);
-        let Decoded::Frame(header) = codec().decode_compact(80, 8, &bytes) else {
+        let Decoded::Frame(header) = codec().decode_compact(80, 8, bytes) else {
             panic!("no frame")
         };
         assert_eq!((header.position, header.payload_bytes), (9, 5));
@@ -153,7 +154,7 @@ mod tests {
         assert!(codec().verify(&header, b"hello"));
         let control = Flags { control: true, ..Flags::default() };
         let (bytes, _) = codec().encode_compact(80, control, 8, 5, |_, seed| seed);
-        let Decoded::Frame(header) = codec().decode_compact(80, 8, &bytes) else {
+        let Decoded::Frame(header) = codec().decode_compact(80, 8, bytes) else {
             panic!("no frame")
         };
         assert_eq!(header.position, 8);
@@ -182,7 +183,7 @@ mod tests {
         let seen = |flips: u32| {
             let mut bytes = bytes;
             bytes[..4].copy_from_slice(&(word ^ flips).to_le_bytes());
-            assert_eq!(codec().decode_compact(80, 8, &bytes), Decoded::Bad, "{flips:08X}");
+            assert_eq!(codec().decode_compact(80, 8, bytes), Decoded::Bad, "{flips:08X}");
         };
         for a in 0..32 {
             seen(1 << a);
@@ -206,7 +207,7 @@ mod tests {
                 at @ 0..8 => bytes[at] ^= 1 << (bit % 8),
                 at => payload[at - 8] ^= 1 << (bit % 8),
             }
-            assert!(!is_frame(codec(), 80, &bytes, &payload), "bit {bit}");
+            assert!(!is_frame(codec(), 80, bytes, &payload), "bit {bit}");
         }
     }
 
@@ -214,16 +215,16 @@ mod tests {
     #[test]
     fn a_frame_verifies_at_its_own_offset_and_under_its_own_salt_only() {
         let bytes = sample(80);
-        assert!(is_frame(codec(), 80, &bytes, b"hello"));
+        assert!(is_frame(codec(), 80, bytes, b"hello"));
         let mut headers = 0;
         for offset in (0..1 << 20).filter(|&offset| offset != 80) {
-            headers += u32::from(codec().decode_compact(offset, 0, &bytes) != Decoded::Bad);
-            assert!(!is_frame(codec(), offset, &bytes, b"hello"), "{offset}");
+            headers += u32::from(codec().decode_compact(offset, 0, bytes) != Decoded::Bad);
+            assert!(!is_frame(codec(), offset, bytes, b"hello"), "{offset}");
         }
         assert!(headers > 0, "the check has 16 bits");
         for change in 1..1 << 20 {
             let other = Codec::new(Crc::detect(), SALT ^ change, 4).with_form(Form::Compact);
-            assert!(!is_frame(other, 80, &bytes, b"hello"), "{change}");
+            assert!(!is_frame(other, 80, bytes, b"hello"), "{change}");
         }
     }
 
@@ -235,7 +236,7 @@ mod tests {
             for offset in 0..1 << 20 {
                 matched |= codec().header_checksum(offset, u32::from_le_bytes([fill; 4])) >> 16
                     == u32::from(u16::from_le_bytes([fill; 2]));
-                assert_eq!(codec().decode_compact(offset, 0, &[fill; 8]), Decoded::Blank);
+                assert_eq!(codec().decode_compact(offset, 0, [fill; 8]), Decoded::Blank);
             }
             assert!(matched, "the check alone would not have told");
         }
@@ -248,7 +249,7 @@ mod tests {
             let first = u32::from(word) | (checksum & !WORD_MASK);
             let mut bytes = [7; 8];
             bytes[..4].copy_from_slice(&first.to_le_bytes());
-            codec().decode_compact(80, 8, &bytes)
+            codec().decode_compact(80, 8, bytes)
         };
         for word in 0..=u16::MAX {
             let (length, both) = (word & 0x1FFF, word >> 14 == 3);

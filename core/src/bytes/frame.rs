@@ -239,7 +239,7 @@ impl Codec {
         match self.form {
             Form::Full => bytes.first_chunk().map(|head| self.decode(offset, head)),
             Form::Compact => {
-                bytes.first_chunk().map(|head| self.decode_compact(offset, before, head))
+                bytes.first_chunk().map(|head| self.decode_compact(offset, before, *head))
             }
         }
     }

@@ -318,6 +318,7 @@ impl WalOptions {
             alignment,
             form,
             frame_extra_bytes: form.header_bytes() as u64 + u64::from(alignment) - 1,
+            plain: form == Form::Full && self.segment_age_ms_max.is_none(),
             header_bytes,
             granule,
             file_bytes_max,
@@ -354,6 +355,8 @@ pub(crate) struct Settings {
     pub(crate) form: Form,
     /// What a frame's header takes, and its padding at most.
     pub(crate) frame_extra_bytes: u64,
+    /// Frames are full, and segments of any age: one question less for every append.
+    pub(crate) plain: bool,
     pub(crate) header_bytes: u64,
     pub(crate) granule: u32,
     pub(crate) file_bytes_max: u64,

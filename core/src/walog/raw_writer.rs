@@ -166,23 +166,22 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     pub fn append(&mut self, payload: &[u8]) -> Result<EntryId, Error<D::Error>> {
         let payload_bytes = self.check_record(payload.len() as u64)?;
         self.check()?;
-        if self.settings.form == Form::Compact {
-            return self.append_compactly(payload);
+        if !self.has_plain_room(self.frame_bytes(payload_bytes)) {
+            return self.append_slowly(payload);
         }
         self.poisoned = true;
-        self.make_room(self.frame_bytes(payload_bytes))?;
         let id = self.append_full_entry(payload, false)?;
         self.policy()?;
         self.poisoned = false;
         Ok(id)
     }
 
-    /// [`append`](Self::append), of a record that was checked, in a compact frame.
+    /// [`append`](Self::append), of a record that was checked, where there may be more to do, or the frame is a compact one.
     #[inline(never)]
-    fn append_compactly(&mut self, payload: &[u8]) -> Result<EntryId, Error<D::Error>> {
+    fn append_slowly(&mut self, payload: &[u8]) -> Result<EntryId, Error<D::Error>> {
         self.poisoned = true;
         self.make_room(self.frame_bytes(payload.len() as u64))?;
-        let id = self.append_compact_entry(payload, false)?;
+        let id = self.append_entry(payload, false)?;
         self.policy()?;
         self.poisoned = false;
         Ok(id)

@@ -17,6 +17,13 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         end <= self.settings.segment_bytes && self.settings.segment_age_ms_max.is_none()
     }
 
+    /// Whether the open tail takes that many bytes of a full frame, and nothing else is to be asked.
+    #[inline]
+    pub(super) fn has_plain_room(&self, bytes: u64) -> bool {
+        let end = self.tail.offset().saturating_add(bytes);
+        self.tail.is_open() && end <= self.settings.segment_bytes && self.settings.plain
+    }
+
     #[inline]
     pub(super) fn frame_bytes(&self, payload_bytes: u64) -> u64 {
         // A power of two: no division. The sum is far below 2^64, since payloads are slices or bounded by a limit.

@@ -75,7 +75,7 @@ fn a_later_version_form_or_feature_is_refused_by_number_and_nothing_is_changed()
     let changes: [(fn(&mut [u8]), (u16, u8, u32)); 4] = [
         (|bytes| bytes[8] = 2, (2, 0, 0)),
         (|bytes| bytes[9] = 0x10, (0x1001, 0, 0)),
-        (|bytes| bytes[11] = 1, (1, 1, 0)),
+        (|bytes| bytes[11] = 2, (1, 2, 0)),
         (|bytes| bytes[12] = 4, (1, 0, 4)),
     ];
     for (change, expected) in changes {
