@@ -24,7 +24,7 @@ use durability_testkit::flash::{
     Campaign, CutAt, FlashFailure, FlashFigures, LogProgram, Outside, Script, explore, replay,
 };
 
-const SLOTS: usize = 10;
+const SLOTS: usize = 14;
 /// Each has its own way of wearing a region down; random ones come on top.
 const SCRIPTS: [[&str; 2]; 3] = [
     [
