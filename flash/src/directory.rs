@@ -27,7 +27,7 @@ use crate::{FlashError, FlashOptions};
 /// ```
 /// use durability_core::walog::{WalOptions, WalWriter};
 /// use durability_flash::{FlashDirectory, FlashOptions};
-/// # let chip = durability_testkit::backends::NorChip::<1, 4, 4096>::new(32)?;
+/// # let chip = durability_testkit::backends::NorChip::<1, 4, 4096>::new(32);
 /// // chip: any `NorFlash`; 16 slots of two blocks of 4 KiB
 /// let dir = FlashDirectory::<_, 16>::mount(chip, FlashOptions::new().name_bytes_max(24))?;
 /// while dir.prepare()? {} // erases ahead: now, or whenever there is time

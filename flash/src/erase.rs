@@ -33,13 +33,12 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
 
     /// One erase at most on the way to the next ready slot; `None` if there is none to be made ready.
     pub(crate) fn erase_step(&mut self) -> Result<Option<usize>, F> {
-        let erasing = match self.erasing.take() {
-            Some(erasing) => erasing,
-            None => {
-                let dirty = |state| matches!(state, State::Begun | State::Dirty);
-                let Some(slot) = self.least_worn(dirty) else { return Ok(None) };
-                self.begin(slot)?
-            }
+        let erasing = if let Some(erasing) = self.erasing.take() {
+            erasing
+        } else {
+            let dirty = |state| matches!(state, State::Begun | State::Dirty);
+            let Some(slot) = self.least_worn(dirty) else { return Ok(None) };
+            self.begin(slot)?
         };
         // After an error the slot is looked at again before it is erased.
         self.erasing = self.go_on(erasing)?;

@@ -13,6 +13,12 @@ pub(crate) const TOMBSTONES: u32 = 2;
 /// The largest granule.
 pub(crate) const GRANULE_BYTES_MAX: usize = 256;
 
+/// A number of slots, or of bytes within a slot, as the chip counts: what was checked to lie on the chip.
+#[allow(clippy::cast_possible_truncation, reason = "checked when the region was laid out")]
+pub(crate) const fn small(number: usize) -> u32 {
+    number as u32
+}
+
 /// The shape of a region and of each slot in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Layout {
@@ -80,17 +86,17 @@ impl Layout {
     /// Where a slot begins on the chip.
     pub(crate) const fn start(&self, slot: usize) -> u32 {
         // The region's end was checked to fit.
-        self.offset.saturating_add(self.slot_bytes.saturating_mul(slot as u32))
+        self.offset.saturating_add(self.slot_bytes.saturating_mul(small(slot)))
     }
 
     /// Where the two copies of the file header begin in a slot.
     pub(crate) const fn headers(&self) -> [u32; 2] {
-        let first = self.granules(SLOT_RECORD_BYTES as u32);
+        let first = self.granules(small(SLOT_RECORD_BYTES));
         [first, first + self.header_room()]
     }
 
     const fn header_room(&self) -> u32 {
-        self.granules(HEADER_BYTES as u32 + self.name_bytes_max as u32)
+        self.granules(small(HEADER_BYTES) + self.name_bytes_max as u32)
     }
 
     /// Where a file's first byte is in its slot.
@@ -104,7 +110,7 @@ impl Layout {
     }
 
     const fn back_bytes(&self) -> u32 {
-        self.granules(SLOT_RECORD_BYTES as u32) + self.tombstone_bytes()
+        self.granules(small(SLOT_RECORD_BYTES)) + self.tombstone_bytes()
     }
 
     /// Where the ready record is in a slot.

@@ -6,7 +6,7 @@ use durability_core::crc32c;
 use embedded_storage::nor_flash::NorFlash;
 
 use crate::FlashError;
-use crate::layout::TOMBSTONES;
+use crate::layout::{TOMBSTONES, small};
 use crate::record::{
     Decoded, FileHeader, HEADER_BYTES, Kind, SLOT_RECORD_BYTES, Shape, SlotRecord, VERSION,
 };
@@ -128,7 +128,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
                 continue;
             }
             let name = name.get_mut(..header.name_bytes.into()).unwrap_or_default();
-            self.read(slot, copy.saturating_add(HEADER_BYTES as u32), name)?;
+            self.read(slot, copy.saturating_add(small(HEADER_BYTES)), name)?;
             if FileHeader::verifies(&bytes, name) {
                 return Ok(Some(header));
             }
@@ -155,7 +155,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
             let buffer = buffer.get_mut(..count).unwrap_or_default();
             self.read(slot, at, buffer)?;
             bits = bits.saturating_add(buffer.iter().map(|byte| byte.count_zeros()).sum());
-            at = at.saturating_add(count as u32);
+            at = at.saturating_add(small(count));
         }
         Ok(bits)
     }

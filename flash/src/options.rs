@@ -5,6 +5,10 @@
 
 use durability_core::storage::NAME_BYTES_MAX;
 
+/// The longest name that the core allows.
+const LONGEST: u8 = 120;
+const _: () = assert!(LONGEST as usize == NAME_BYTES_MAX);
+
 /// How a region of a chip is divided and used.
 ///
 /// The shape (`offset`, `slot_blocks`, `name_bytes_max`, and the number of slots, which is the directory's type parameter) must stay as it is for as long as
@@ -29,7 +33,7 @@ pub struct FlashOptions {
 impl FlashOptions {
     /// Two erase blocks a slot from the start of the chip, names of any length.
     pub const fn new() -> Self {
-        let name_bytes_max = if NAME_BYTES_MAX < 255 { NAME_BYTES_MAX as u8 } else { 255 };
+        let name_bytes_max = LONGEST;
         Self { offset: 0, slot_blocks: 2, name_bytes_max, seed: 0, never_reopen: false }
     }
 
@@ -52,8 +56,7 @@ impl FlashOptions {
     ///
     /// Each slot keeps room for two headers of 16 bytes and this. The names of a log's files have 12 bytes more than its folder's and a slash.
     pub const fn name_bytes_max(mut self, bytes: u8) -> Self {
-        self.name_bytes_max =
-            if (bytes as usize) < NAME_BYTES_MAX { bytes } else { NAME_BYTES_MAX as u8 };
+        self.name_bytes_max = if bytes < LONGEST { bytes } else { LONGEST };
         self
     }
 

@@ -96,7 +96,7 @@ impl Shape {
 }
 
 impl SlotRecord {
-    pub(crate) fn encode(&self, kind: Kind, shape: Shape) -> [u8; SLOT_RECORD_BYTES] {
+    pub(crate) fn encode(self, kind: Kind, shape: Shape) -> [u8; SLOT_RECORD_BYTES] {
         let mut bytes = [0; SLOT_RECORD_BYTES];
         put(&mut bytes, MAGIC, kind.magic());
         put(&mut bytes, VERSION_AT..VERSION_AT + 1, [VERSION]);

@@ -6,7 +6,7 @@ use durability_core::crc32c;
 use embedded_storage::nor_flash::NorFlash;
 
 use crate::erase::Erasing;
-use crate::layout::{GRANULE_BYTES_MAX, Layout};
+use crate::layout::{GRANULE_BYTES_MAX, Layout, small};
 use crate::observe::{Observed, State};
 use crate::record::FileHeader;
 use crate::{FlashError, FlashOptions};
@@ -99,10 +99,11 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
                     && other.name_bytes == this.name_bytes
                     && other.sequence > this.sequence
             };
-            if this.state == State::File && self.table.iter().any(newer) {
-                if let Some(slot) = self.table.get_mut(slot) {
-                    slot.state = State::Dirty;
-                }
+            if this.state == State::File
+                && self.table.iter().any(newer)
+                && let Some(slot) = self.table.get_mut(slot)
+            {
+                slot.state = State::Dirty;
             }
         }
     }
@@ -193,16 +194,16 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
             let buffer = buffer.get_mut(..count).unwrap_or_default();
             self.read(slot, self.layout.data().saturating_add(at), buffer)?;
             if let Some(found) = buffer.iter().position(|byte| *byte != 0xFF) {
-                return Ok(Some(at.saturating_add(found as u32)));
+                return Ok(Some(at.saturating_add(small(found))));
             }
-            at = at.saturating_add(count as u32);
+            at = at.saturating_add(small(count));
         }
         Ok(None)
     }
 
     /// Reads from a place within a slot, in units that the chip takes.
     pub(crate) fn read(&mut self, slot: usize, at: u32, buffer: &mut [u8]) -> Result<(), F> {
-        let unit = F::READ_SIZE as u32;
+        let unit = small(F::READ_SIZE);
         let mut offset = self.layout.start(slot).saturating_add(at);
         let mut rest = buffer;
         while !rest.is_empty() {
@@ -224,7 +225,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
                 }
                 count
             };
-            offset = offset.saturating_add(count as u32);
+            offset = offset.saturating_add(small(count));
             rest = rest.get_mut(count..).unwrap_or_default();
         }
         Ok(())
@@ -242,7 +243,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
         let behind = rest.rchunks(granule).take_while(|each| is_blank(each)).count() * granule;
         let rest = rest.get(..rest.len().saturating_sub(behind)).unwrap_or_default();
         let start = self.layout.start(slot).saturating_add(at);
-        let offset = start.saturating_add(before as u32);
+        let offset = start.saturating_add(small(before));
         self.flash.write(offset, rest).map_err(|driver| failed(slot, offset, driver))
     }
 

@@ -4,8 +4,9 @@
 //!
 //! | type | medium | has | lacks |
 //! |---|---|---|---|
-//! | [`NorDirectory`] | raw NOR flash, granules of 1 to 256 bytes, each programmed once | durable writes, `reopen` where nothing is programmed, reading beside the appender | rename, changing bytes, exact lengths |
 //! | [`FatDirectory`] | FAT16 by the `embedded-sdmmc` crate, on a disk in memory | `reopen` anywhere, folders | rename, reading beside the appender, names beyond 8.3 |
+
+//! [`NorChip`] is no directory but the chip below one: `FlashDirectory` of `durability-flash`, or another's.
 
 mod fat;
 mod nor;

@@ -219,6 +219,8 @@ impl<'d, 'c, const R: usize, const W: usize, const E: usize, const S: usize>
     fn publish(&mut self) -> Result<(), Violation> {
         let publisher = CheckpointPublisher::new(self.dir, self.program.publish.clone());
         let mut publisher = publisher.map_err(failed("opening the checkpoints"))?;
+        self.outside.covered = self.outside.issued.len();
+        self.tell();
         let total = self.outside.total();
         publisher.publish(&mut self.wal, &total).map_err(failed("publishing"))?;
         self.outside.promised = self.outside.issued.len();
@@ -226,11 +228,11 @@ impl<'d, 'c, const R: usize, const W: usize, const E: usize, const S: usize>
         Ok(())
     }
 
-    /// Takes entries back, but none that a checkpoint may have: the log no longer begins with those.
+    /// Takes entries back, but none that a checkpoint may have.
     fn truncate(&mut self, count: usize) -> Result<(), Violation> {
-        let first = usize::try_from(self.wal.first_entry_id().get()).unwrap_or(usize::MAX);
         let keep = self.outside.issued.len().saturating_sub(count);
-        let Some(from) = EntryId::new(keep as u64 + 1).filter(|_| keep >= first) else {
+        let Some(from) = EntryId::new(keep as u64 + 1).filter(|_| keep >= self.outside.covered)
+        else {
             return Ok(());
         };
         // A truncation may end within a batch: what is left of it is a whole from then on.

@@ -3,7 +3,7 @@
 //! Must never look at the chip to learn what ought to be on it: only what the program was promised counts.
 //!
 //! [`explore()`] takes any program on a [`NorChip`](crate::backends::NorChip); [`LogProgram`] is the one with this library's log and checkpoints on a
-//! [`FlashDirectory`](durability_flash::FlashDirectory), [`FilesProgram`] the one with nothing but files.
+//! [`FlashDirectory`](durability_flash::FlashDirectory).
 //!
 //! ```
 //! use durability_testkit::backends::{NorChip, NorError, Tearing};

@@ -23,6 +23,8 @@ pub struct Outside {
     pub(super) truncating: Option<usize>,
     /// What was before this entry was seen to be gone, or promised to be.
     pub(super) begins: u64,
+    /// A checkpoint may have so many of them: no truncation goes below.
+    pub(super) covered: usize,
     /// How many tags were given to entries.
     pub(super) tags: u32,
 }

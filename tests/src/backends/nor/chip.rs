@@ -208,7 +208,7 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
         let target = self.bytes.get_mut(offset..offset + WRITE).unwrap_or_default();
         match torn {
             None => target.copy_from_slice(data),
-            Some(tearing) => torn_program(tearing, target, data, || next(&mut random) as u8),
+            Some(tearing) => torn_program(tearing, target, data, || byte(&mut random)),
         }
         let changed = torn.is_none() || target.iter().any(|byte| *byte != 0xFF);
         self.random = random;
@@ -241,8 +241,7 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
         let bytes = self.bytes.chunks_mut(WRITE).skip(first);
         let granules = bytes.zip(self.granules.iter_mut().skip(first));
         for (at, (bytes, granule)) in granules.take(count).enumerate() {
-            let fate =
-                torn.map(|tearing| torn_erase(tearing, at, count, || next(&mut random) as u8));
+            let fate = torn.map(|tearing| torn_erase(tearing, at, count, || byte(&mut random)));
             match fate.unwrap_or(TornErase::Erased) {
                 TornErase::Kept => {}
                 TornErase::Unstable if bytes.iter().any(|byte| *byte != 0xFF) => {
@@ -286,7 +285,7 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
     }
 
     fn noise(&mut self) -> u8 {
-        next(&mut self.random) as u8
+        byte(&mut self.random)
     }
 
     /// The place and length as a range of whole units on the chip.
@@ -391,4 +390,8 @@ fn next(state: &mut u64) -> u64 {
     let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     mixed ^ (mixed >> 31)
+}
+
+fn byte(state: &mut u64) -> u8 {
+    next(state).to_le_bytes()[0]
 }

@@ -24,7 +24,7 @@ use durability_testkit::flash::{
     Campaign, CutAt, FlashFailure, FlashFigures, LogProgram, Outside, Script, explore, replay,
 };
 
-const SLOTS: usize = 10;
+const SLOTS: usize = 14;
 /// Each has its own way of wearing a region down; random ones come on top.
 const SCRIPTS: [[&str; 2]; 3] = [
     [
@@ -32,7 +32,10 @@ const SCRIPTS: [[&str; 2]; 3] = [
         "a33 s a90 p e a12 a90 a90 s t1 a8",
     ],
     ["a9 p a9 p e a9 p a9 p i a9 p a9 p a9 p a9 p e a9 p a9 p a9 p", "p a9 p a9 p"],
-    ["b4 b4 s b4 t1 b4 s t3 r b4 f t1 s b4 b4 b4 b4 b4 b4 b4 s t4 p r b4", "t1 b4 s t2 b4 r b4 p"],
+    [
+        "b4 b4 s b4 t1 p b4 s t3 r p b4 f t1 s b4 b4 b4 p b4 b4 s t4 p r b4",
+        "b4 t1 p b4 s t2 p b4 r b4 p",
+    ],
 ];
 
 /// One program on one kind of chip.
@@ -87,7 +90,7 @@ fn jobs(full: bool) -> Result<Vec<Job>, durability_testkit::flash::ScriptError> 
     let mut jobs = Vec::new();
     // The smaller the granule, the more operations: about as many second cuts of each.
     for (granule, one_in) in [(1, 400), (4, 40), (8, 20), (16, 8), (32, 4), (256, 2)] {
-        let one_in = if full { one_in } else { one_in * 30 };
+        let one_in = if full { one_in * 3 } else { one_in * 200 };
         for [first, later] in SCRIPTS {
             jobs.push(Job { granule, scripts: [first.parse()?, later.parse()?], one_in });
         }
