@@ -168,3 +168,22 @@ fn lock<D: Directory>(dir: &D, settings: &Settings) -> Result<D::Lock, Error<D::
         Locking::Held { holder } => Err(Error::Held { file, holder }),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
+mod tests {
+    use crate::storage::MemoryDirectory;
+    use crate::walog::{RawWalWriter, WalOptions};
+
+    #[test]
+    fn a_writer_keeps_no_more_memory_than_its_buffer_however_long_a_batch_was_read_at_opening() {
+        let dir = MemoryDirectory::new();
+        let options = WalOptions::new().buffer_bytes(256).read_bytes(256);
+        let mut wal = RawWalWriter::open(dir.clone(), options.clone()).unwrap();
+        wal.append_batch(&[[7; 32]; 60]).unwrap();
+        drop(wal); // without a close frame, so that opening reads the batch
+        let mut wal = RawWalWriter::open(dir, options).unwrap();
+        assert_eq!(wal.entry_count(), 60);
+        assert_eq!(wal.tail.take_buffer().capacity(), 256);
+    }
+}
