@@ -109,6 +109,9 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     fn adopt(&mut self, found: Discovered, mut buffer: Vec<u8>) -> Result<(), Error<D::Error>> {
         // Now, and not with the first append: what an opened writer needs it has.
         reserve(&mut buffer, self.settings.buffer_bytes)?;
+        // What was read may have made it much longer: a writer keeps its own buffer, and no more.
+        buffer.clear();
+        buffer.shrink_to(self.settings.buffer_bytes);
         self.tail.keep_buffer(buffer);
         let (Some(segment), Some(end)) = (found.chain.last().copied(), found.end) else {
             let unfinished: Vec<u32> = found.observed.iter().map(|seen| seen.number).collect();
