@@ -10,23 +10,27 @@
 # Either the installed toolchain has both targets (`rustup target add`), or Debian's packages rustc-web and rust-web-src build `core` and `alloc`. QEMU is
 # Debian's qemu-system-arm and qemu-system-misc. Missing packages are installed where that is allowed.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
 
 must=0 bytes=0 document=
 while [ $# -gt 0 ]; do
     case $1 in
     --must) must=1 ;;
     --bytes) bytes=1 ;;
-    --markdown) document=$(realpath "$2") && shift ;;
-    *) echo "unknown: $1" >&2 && exit 2 ;;
+    --markdown)
+        document=$(realpath "$2")
+        shift
+        ;;
+    *)
+        echo "unknown: $1" >&2
+        exit 2
+        ;;
     esac
     shift
 done
 
 arm=thumbv7m-none-eabi
 riscv=riscv32imac-unknown-none-elf
-here=$PWD
-cd - >/dev/null
+here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$here/../../target}/firmware"
 mkdir -p "$CARGO_TARGET_DIR"
 CARGO_TARGET_DIR=$(realpath "$CARGO_TARGET_DIR")

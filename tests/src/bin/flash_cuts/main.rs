@@ -87,7 +87,7 @@ fn jobs(full: bool) -> Result<Vec<Job>, durability_testkit::flash::ScriptError> 
     let mut jobs = Vec::new();
     // The smaller the granule, the more operations: about as many second cuts of each.
     for (granule, one_in) in [(1, 400), (4, 40), (8, 20), (16, 8), (32, 4), (256, 2)] {
-        let one_in = if full { one_in } else { one_in * 30 };
+        let one_in = if full { one_in * 4 } else { one_in * 100 };
         for [first, later] in SCRIPTS {
             jobs.push(Job { granule, scripts: [first.parse()?, later.parse()?], one_in });
         }
