@@ -126,15 +126,22 @@ for target in $arm $riscv; do
         emulate $target $program || { echo "$program fails on $target" && exit 1; }
     done
     emulate $target logger | tee -a "$found"
-    echo >>"$found"
+    echo | tee -a "$found"
 done
 sizes | tee -a "$found"
+
+# The same with ordinary frames; of that, what differs most.
+for target in $arm $riscv; do
+    cargo build --quiet --release --locked --features full --bin logger --target $target "${std[@]}"
+    emulate $target logger >"$found.full"
+    { echo && grep -A 4 '^\*\*' "$found.full"; } | tee -a "$found"
+done
 
 if [ $bytes = 1 ]; then
     nm=$(command -v llvm-nm || command -v nm)
     for target in $arm $riscv; do
         printf '\n%s: functions and constants of the log'"'"'s path by size\n' $target
-        "$nm" -C --print-size --size-sort -r -t d "$(image $target size_wal)" | awk '$3 ~ /[tTrR]/ { printf "%6d %s\n", $2, substr($0, index($0, $3)) }' | head -n 60
+        "$nm" -C --print-size --size-sort -r -t d "$(image $target size_wal)" | awk '$3 ~ /[tTrR]/ && ++count <= 60 { printf "%6d %s\n", $2, substr($0, index($0, $3)) }'
     done
 fi
 
