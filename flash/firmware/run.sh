@@ -10,23 +10,27 @@
 # Either the installed toolchain has both targets (`rustup target add`), or Debian's packages rustc-web and rust-web-src build `core` and `alloc`. QEMU is
 # Debian's qemu-system-arm and qemu-system-misc. Missing packages are installed where that is allowed.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
 
 must=0 bytes=0 document=
 while [ $# -gt 0 ]; do
     case $1 in
     --must) must=1 ;;
     --bytes) bytes=1 ;;
-    --markdown) document=$(realpath "$2") && shift ;;
-    *) echo "unknown: $1" >&2 && exit 2 ;;
+    --markdown)
+        document=$(realpath "$2")
+        shift
+        ;;
+    *)
+        echo "unknown: $1" >&2
+        exit 2
+        ;;
     esac
     shift
 done
 
 arm=thumbv7m-none-eabi
 riscv=riscv32imac-unknown-none-elf
-here=$PWD
-cd - >/dev/null
+here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$here/../../target}/firmware"
 mkdir -p "$CARGO_TARGET_DIR"
 CARGO_TARGET_DIR=$(realpath "$CARGO_TARGET_DIR")
@@ -122,15 +126,22 @@ for target in $arm $riscv; do
         emulate $target $program || { echo "$program fails on $target" && exit 1; }
     done
     emulate $target logger | tee -a "$found"
-    echo >>"$found"
+    echo | tee -a "$found"
 done
 sizes | tee -a "$found"
+
+# The same with ordinary frames; of that, what differs most.
+for target in $arm $riscv; do
+    cargo build --quiet --release --locked --features full --bin logger --target $target "${std[@]}"
+    emulate $target logger >"$found.full"
+    { echo && grep -A 4 '^\*\*' "$found.full"; } | tee -a "$found"
+done
 
 if [ $bytes = 1 ]; then
     nm=$(command -v llvm-nm || command -v nm)
     for target in $arm $riscv; do
         printf '\n%s: functions and constants of the log'"'"'s path by size\n' $target
-        "$nm" -C --print-size --size-sort -r -t d "$(image $target size_wal)" | awk '$3 ~ /[tTrR]/ { printf "%6d %s\n", $2, substr($0, index($0, $3)) }' | head -n 60
+        "$nm" -C --print-size --size-sort -r -t d "$(image $target size_wal)" | awk '$3 ~ /[tTrR]/ && ++count <= 60 { printf "%6d %s\n", $2, substr($0, index($0, $3)) }'
     done
 fi
 

@@ -2,7 +2,6 @@
 //! the one is proved of the other.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 
-use durability_core::storage::MemoryDirectory;
 use durability_core::walog::{FixedWalWriter, RawWalWriter, WalOptions};
 use durability_core::{EntryId, Error};
 use durability_testkit::simulated::{

@@ -469,6 +469,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
     use crate::storage::{Directory, MemoryDirectory, Name, ReadFile};
 

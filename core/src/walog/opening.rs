@@ -110,6 +110,9 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     fn adopt(&mut self, found: Discovered, mut buffer: Vec<u8>) -> Result<(), Error<D::Error>> {
         // Now, and not with the first append: what an opened writer needs it has.
         reserve(&mut buffer, self.settings.buffer_bytes)?;
+        // What was read may have made it much longer: a writer keeps its own buffer, and no more.
+        buffer.clear();
+        buffer.shrink_to(self.settings.buffer_bytes);
         self.tail.keep_buffer(buffer);
         let (Some(segment), Some(end)) = (found.chain.last().copied(), found.end) else {
             let unfinished: Vec<u32> = found.observed.iter().map(|seen| seen.number).collect();
@@ -167,5 +170,24 @@ fn lock<D: Directory>(dir: &D, settings: &Settings) -> Result<D::Lock, Error<D::
     match dir.lock(file.as_name()).on(Operation::Lock, &file)? {
         Locking::Acquired(lock) => Ok(lock),
         Locking::Held { holder } => Err(Error::Held { file, holder }),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
+mod tests {
+    use crate::storage::MemoryDirectory;
+    use crate::walog::{RawWalWriter, WalOptions};
+
+    #[test]
+    fn a_writer_keeps_no_more_memory_than_its_buffer_however_long_a_batch_was_read_at_opening() {
+        let dir = MemoryDirectory::new();
+        let options = WalOptions::new().buffer_bytes(256).read_bytes(256);
+        let mut wal = RawWalWriter::open(dir.clone(), options.clone()).unwrap();
+        wal.append_batch(&[[7; 32]; 60]).unwrap();
+        drop(wal); // without a close frame, so that opening reads the batch
+        let mut wal = RawWalWriter::open(dir, options).unwrap();
+        assert_eq!(wal.entry_count(), 60);
+        assert_eq!(wal.tail.take_buffer().capacity(), 256);
     }
 }

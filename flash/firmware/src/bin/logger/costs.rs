@@ -104,7 +104,8 @@ impl Costs {
         self.recover.print("recovery: checkpoint and replay");
         self.publish.print("publishing a checkpoint, pruning included");
         self.prepare.print("preparing a slot: two erases");
-        println!("heap at its fullest: {} bytes", self.heap);
+        println!();
+        println!("Heap at its fullest: {} bytes.", self.heap);
     }
 }
 

@@ -32,7 +32,6 @@ fn main() -> ! {
     if !notes.are_written() {
         chip.erase_all(SEED);
         notes.begin(SEED);
-        println!("{}: {BOOTS} power cuts, seed {SEED}", board::NAME);
         if let Err(counted) = calibrated() {
             println!("20000 instructions were counted as {counted}: not run under -icount?");
             process::exit(2);

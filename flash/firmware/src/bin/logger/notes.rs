@@ -4,12 +4,13 @@
 #![allow(unsafe_code, reason = "it lies in memory that survives a reset")]
 
 use durability_firmware::board;
-use durability_firmware::chip::{BYTES, Chip};
+use durability_firmware::chip::Chip;
 use durability_firmware::kept::Kept;
 use durability_firmware::random::{Random, mixed};
 use semihosting::println;
 
 use crate::costs::Costs;
+use crate::session;
 
 /// Entries that the notes reach back.
 pub(crate) const REACH: usize = 1024;
@@ -97,12 +98,19 @@ impl Notes {
 
     pub(crate) fn print(&self, chip: &Chip) {
         let [programs, erases] = chip.cuts;
+        println!();
         println!(
-            "survived {} power cuts: {programs} in the middle of a program, {erases} of an erase; {} entries acknowledged, {BYTES} bytes of flash",
-            self.boots, self.acknowledged,
+            "**{}**, {} frames: survived {} power cuts, {programs} in the middle of a program and {erases} of an erase; {} entries acknowledged. Seed {}.",
+            board::NAME,
+            session::FORM,
+            self.boots,
+            self.acknowledged,
+            self.seed,
         );
-        println!("{}: all figures in instructions or bytes", board::NAME);
+        println!();
         self.costs.print();
+        println!();
+        println!("Besides the heap, {}.", session::Sizes);
     }
 }
 

@@ -1,5 +1,7 @@
 //! One boot: recover, be judged, log until the power fails.
 
+use core::fmt;
+
 use durability_core::EntryId;
 use durability_core::checkpoint::CheckpointOptions;
 use durability_core::publish::{CheckpointPublisher, PublishOptions};
@@ -23,6 +25,9 @@ const CHECKPOINT_EVERY: u64 = 64;
 const BATCH: usize = 4;
 /// Frames with headers of 8 bytes.
 const COMPACT: bool = cfg!(not(feature = "full"));
+/// What these frames are called.
+pub(crate) const FORM: &str = if COMPACT { "compact" } else { "ordinary" };
+const BUFFER_BYTES: u32 = 256;
 
 type Flash = FlashDirectory<Driver, SLOTS>;
 type Wal<'d> = WalWriter<Reading, &'d Flash>;
@@ -34,6 +39,19 @@ type Outcome<T> = Result<T, Failure<FlashError<ChipError>>>;
 pub(crate) struct State {
     pub(crate) entries: u64,
     pub(crate) sum: u32,
+}
+
+/// What is held as long as the log is open.
+pub(crate) struct Sizes;
+
+impl fmt::Display for Sizes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (wal, dir) = (size_of::<Wal<'_>>(), size_of::<Flash>() - size_of::<Driver>());
+        write!(
+            f,
+            "the writer takes {wal} bytes and the directory of {SLOTS} slots {dir}; buffers have {BUFFER_BYTES}"
+        )
+    }
 }
 
 fn wal_options() -> WalOptions {
