@@ -17,12 +17,11 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, fs};
 
 use build::Built;
 use list::Mutant;
-use run::{Outcome, Reach};
+use run::{Asked, Outcome, Reach};
 
 const USAGE: &str = "durability-mutation REPOSITORY SCRATCH [--jobs N] [--only TEXT]... [TEST]...
   TEST     of the test kit: asked about what the core's own tests do not find
@@ -71,12 +70,14 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     };
     let names: BTreeMap<u32, &str> =
         mutants.iter().map(|mutant| (mutant.id, mutant.name.as_str())).collect();
-    let run: Vec<u32> = mutants.iter().filter(wanted).map(|mutant| mutant.id).collect();
-    let told = AtomicUsize::new(0);
-    let outcomes = reach.all(&run, arguments.jobs, |id, outcome| {
-        let told = told.fetch_add(1, Ordering::Relaxed) + 1;
+    let run: Vec<Asked> = mutants
+        .iter()
+        .filter(wanted)
+        .map(|mutant| Asked { id: mutant.id, listed: mutant.listed })
+        .collect();
+    let outcomes = reach.all(&run, arguments.jobs, |told, of, id, outcome| {
         if !matches!(outcome, Outcome::Caught(_)) {
-            eprintln!("{told} of {}: {outcome:?}: {}", run.len(), names[&id]);
+            eprintln!("{told} of {of}: {outcome:?}: {}", names[&id]);
         }
     })?;
     fs::remove_dir_all(&temporary)?;

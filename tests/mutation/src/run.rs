@@ -17,6 +17,8 @@ const MEMORY: u32 = 4 << 20;
 /// A mutant that makes the tests so much slower is caught by that: in time of the processor, as the machine may be busy with other things.
 const SLOWER: u32 = 5;
 const PATIENCE: Duration = Duration::from_secs(6);
+/// What has a reason to survive is not asked about by tests that take longer than this: it is here to be seen when it no longer does.
+const LISTED: Duration = Duration::from_secs(3);
 /// Tests that do nothing for so much longer than they may compute are caught, too.
 const IDLE: u32 = 10;
 /// What a program gets that computes for longer.
@@ -41,6 +43,14 @@ pub(crate) enum Outcome {
 pub(crate) struct Reach<'a> {
     suites: Vec<(&'a Suite, Duration, BTreeSet<u32>)>,
     folder: &'a Path,
+}
+
+/// A mutant to be judged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) id: u32,
+    /// It has a reason to survive.
+    pub(crate) listed: bool,
 }
 
 enum Ran {
@@ -72,19 +82,23 @@ impl<'a> Reach<'a> {
             passes("MUTANT_REACHED", &list.to_string_lossy())?;
             let reached = fs::read(&list).unwrap_or_default();
             let reached = reached.as_chunks().0.iter().map(|id| u32::from_le_bytes(*id)).collect();
+            eprintln!("{:>8.2} s: {}", time.as_secs_f64(), suite.name);
             found.push((suite, time, reached));
         }
         found.sort_by_key(|(suite, time, _)| (!suite.of_core, *time));
         Ok(Self { suites: found, folder })
     }
 
-    fn judge(&self, mutant: u32) -> Result<Outcome, Box<dyn Error>> {
+    /// Asks the core's own tests about a mutant, or those of the kit.
+    fn judge(&self, mutant: Asked, of_core: bool) -> Result<Outcome, Box<dyn Error>> {
         let mut outcome = Outcome::Unreached;
-        for (suite, time, _) in
-            self.suites.iter().filter(|(_, _, reached)| reached.contains(&mutant))
-        {
+        for (suite, time, reached) in &self.suites {
+            let wanted = suite.of_core == of_core && (!mutant.listed || *time <= LISTED);
+            if !wanted || !reached.contains(&mutant.id) {
+                continue;
+            }
             let patience = PATIENCE.max(*time * SLOWER);
-            match run(suite, self.folder, ("MUTANT", &mutant.to_string()), patience)? {
+            match run(suite, self.folder, ("MUTANT", &mutant.id.to_string()), patience)? {
                 Ran::Passed => outcome = Outcome::Survived,
                 Ran::Failed => return Ok(Outcome::Caught(suite.name.clone())),
                 Ran::Endless => return Ok(Outcome::Timeout(suite.name.clone())),
@@ -93,25 +107,49 @@ impl<'a> Reach<'a> {
         Ok(outcome)
     }
 
-    /// Judges each of these, `jobs` at a time.
+    /// Judges each of these, `jobs` at a time: all by the core's own tests, then what these let live by the kit's, which take longer.
     pub(crate) fn all(
         &self,
-        mutants: &[u32],
+        mutants: &[Asked],
         jobs: usize,
-        told: impl Fn(u32, &Outcome) + Sync,
+        told: impl Fn(usize, usize, u32, &Outcome) + Sync,
     ) -> Result<BTreeMap<u32, Outcome>, Box<dyn Error>> {
-        let (next, outcomes, failure) =
-            (Mutex::new(mutants.iter()), Mutex::new(BTreeMap::new()), Mutex::new(None));
+        let mut outcomes = BTreeMap::new();
+        for of_core in [true, false] {
+            let lives = |mutant: &Asked| {
+                let before = outcomes.get(&mutant.id);
+                before.is_none_or(|it| matches!(it, Outcome::Survived | Outcome::Unreached))
+            };
+            let asked: Vec<Asked> = mutants.iter().copied().filter(lives).collect();
+            let known = self.round(&asked, of_core, jobs, &told)?;
+            for (id, outcome) in known {
+                let reached = matches!(outcomes.get(&id), Some(Outcome::Survived));
+                let kept = reached && outcome == Outcome::Unreached;
+                outcomes.insert(id, if kept { Outcome::Survived } else { outcome });
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn round(
+        &self,
+        mutants: &[Asked],
+        of_core: bool,
+        jobs: usize,
+        told: &(impl Fn(usize, usize, u32, &Outcome) + Sync),
+    ) -> Result<BTreeMap<u32, Outcome>, Box<dyn Error>> {
+        let (next, outcomes) = (Mutex::new(mutants.iter()), Mutex::new(BTreeMap::new()));
+        let failure = Mutex::new(None);
         thread::scope(|scope| {
             for _ in 0..jobs {
                 scope.spawn(|| {
                     while let Some(mutant) = next.lock().ok().and_then(|mut next| next.next()) {
-                        match self.judge(*mutant) {
+                        match self.judge(*mutant, of_core) {
                             Ok(outcome) => {
-                                told(*mutant, &outcome);
-                                _ = outcomes
-                                    .lock()
-                                    .map(|mut outcomes| outcomes.insert(*mutant, outcome));
+                                _ = outcomes.lock().map(|mut outcomes| {
+                                    outcomes.insert(mutant.id, outcome.clone());
+                                    told(outcomes.len(), mutants.len(), mutant.id, &outcome);
+                                });
                             }
                             Err(error) => {
                                 _ = failure
