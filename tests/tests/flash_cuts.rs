@@ -28,22 +28,22 @@ fn campaign<const WRITE: usize, const ERASE: usize>(depth2: u64) {
     let campaign = Campaign::new(2).one_in(2, depth2);
     let figures = explore(&program, chip, Outside::default(), &campaign);
     let figures = figures.unwrap_or_else(|failure| panic!("granule {WRITE}: {failure}"));
-    assert!(figures.all_cuts() > 5000, "{figures:?}");
+    assert!(figures.all_cuts() > 400, "{figures:?}");
 }
 
 #[test]
 fn a_log_keeps_every_law_at_granule_4() {
-    campaign::<4, 512>(3000);
+    campaign::<4, 512>(20_000);
 }
 
 #[test]
 fn a_log_keeps_every_law_at_granule_16() {
-    campaign::<16, 512>(1000);
+    campaign::<16, 512>(10_000);
 }
 
 #[test]
 fn a_log_keeps_every_law_at_granule_256() {
-    campaign::<256, 2048>(100);
+    campaign::<256, 2048>(2_000);
 }
 
 /// The first cuts alone: there are so many of them.
@@ -60,10 +60,10 @@ fn a_log_keeps_every_law_at_granule_1() {
 fn a_log_that_is_never_reopened_keeps_every_law() {
     let scripts = [script(SHORT), script(SHORT)];
     let program = LogProgram::<10>::new(options().never_reopen(), &scripts);
-    let campaign = Campaign::new(2).one_in(2, 500);
+    let campaign = Campaign::new(2).one_in(2, 5_000);
     let figures = explore(&program, NorChip::<1, 8, 512>::new(20), Outside::default(), &campaign);
     let figures = figures.unwrap_or_else(|failure| panic!("{failure}"));
-    assert!(figures.all_cuts() > 3000, "{figures:?}");
+    assert!(figures.all_cuts() > 1000, "{figures:?}");
 }
 
 /// The region need not have been erased before its first use, and slots may have more blocks than two.
