@@ -45,7 +45,9 @@ fn raw(disk: &SimulatedDisk, life: &str) -> Result<(), Failed> {
     for step in life.chars() {
         match step {
             'a' => drop(wal.append(&[1; 60])?),
-            'b' => drop(wal.append_batch(&[&[2; 20][..], &[3; 30]])?),
+            'b' => {
+                let _ids = wal.append_batch(&[&[2; 20][..], &[3; 30]])?;
+            }
             'F' => wal.flush()?,
             'S' => drop(wal.flush_and_sync()?),
             'p' => wal.truncate_prefix(wal.next_entry_id())?,

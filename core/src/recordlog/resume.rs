@@ -55,6 +55,9 @@ pub(super) struct Ready<A, B> {
     pub(super) closed: bool,
 }
 
+/// Something made on a directory, unless the name is taken, or there is no file of it.
+type Made<D, T> = Result<Option<T>, Error<<D as Directory>::Error>>;
+
 /// What is in the file.
 enum Found {
     Nothing,
@@ -67,7 +70,7 @@ pub(super) fn create<D: Directory, B: Buffer>(
     path: Name<'_>,
     options: &Checked,
     buffer: B,
-) -> Result<Option<Ready<D::Appender, B>>, Error<D::Error>> {
+) -> Made<D, Ready<D::Appender, B>> {
     let name = NameBuf::from(path);
     let Some(file) = dir.create(path, 0).on(Operation::Create, &name)? else { return Ok(None) };
     let crc = Crc::detect();
@@ -98,7 +101,7 @@ pub(super) fn resume<D: Directory, B: Buffer>(
     path: Name<'_>,
     options: &Checked,
     buffer: &mut B,
-) -> Result<Option<Ready<D::Appender, B>>, Error<D::Error>> {
+) -> Made<D, Ready<D::Appender, B>> {
     let name = NameBuf::from(path);
     if dir.open(path).on(Operation::Open, &name)?.is_none() {
         return Ok(None);
@@ -146,7 +149,7 @@ fn start_over<D: Directory, B: Buffer>(
     path: Name<'_>,
     options: &Checked,
     buffer: B,
-) -> Result<Option<Ready<D::Appender, B>>, Error<D::Error>> {
+) -> Made<D, Ready<D::Appender, B>> {
     let name = NameBuf::from(path);
     dir.remove(path).on(Operation::Remove, &name)?; // crash: still there, or gone
     // Otherwise a power cut could bring the old file back in place of the new one.
@@ -194,7 +197,7 @@ fn reopen<D: Directory, B: Buffer>(
     end: End,
     file_bytes: u64,
     buffer: B,
-) -> Result<Option<Sink<D::Appender, B>>, Error<D::Error>> {
+) -> Made<D, Sink<D::Appender, B>> {
     let granule = u64::from(options.granule);
     let next = end.next_frame;
     // The last frame's padding may be missing; a file cannot be opened beyond its end.

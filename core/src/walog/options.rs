@@ -383,6 +383,12 @@ impl Settings {
         Ok(numbered(self.folder(), number, EXTENSION)?)
     }
 
+    /// Whether a segment that is sealed there gives its room back: that costs the sync a change of the file's size, which is not worth it for the little
+    /// that a full segment has left.
+    pub(crate) fn trims_at(&self, end: u64) -> bool {
+        self.segment_bytes.saturating_sub(end) > self.segment_bytes / 16
+    }
+
     /// Errors about the folder as a whole name its lock.
     pub(crate) fn lock_name<E: StoreError>(&self) -> Result<NameBuf, Error<E>> {
         Ok(NameBuf::join(self.folder(), LOCK)?)

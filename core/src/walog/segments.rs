@@ -77,7 +77,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
 
     /// Seals the tail where it ends and begins the next segment.
     pub(super) fn rotate(&mut self) -> Result<(), Error<D::Error>> {
-        if self.tail.is_open() && self.trims_at(self.tail.offset()) {
+        if self.tail.is_open() && self.settings.trims_at(self.tail.offset()) {
             self.tail.trim()?;
         }
         // The outgoing segment becomes durable before a header says that it is sealed: a sealed segment has no torn tail.
@@ -90,12 +90,6 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             self.sync_tail()?;
         }
         self.begin_segment(self.next_id, self.oldest)
-    }
-
-    /// Whether a segment that is sealed there gives its room back: that costs the sync a change of the file's size, which is not worth it for the little
-    /// that a full segment has left.
-    pub(super) fn trims_at(&self, end: u64) -> bool {
-        self.settings.segment_bytes.saturating_sub(end) > self.settings.segment_bytes / 16
     }
 
     /// Begins a segment behind the tail, which must be durable up to where it ends. The header waits in the buffer.

@@ -321,10 +321,7 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         let (mut kept, mut covered) = (None, 0_u32);
         Walk { dir: &self.dir, settings: &self.settings }.down(&tail, self.oldest, |seen| {
             match seen {
-                Seen::Live(header) if kept.is_some() => {
-                    let _covered = header;
-                    covered = covered.saturating_add(1);
-                }
+                Seen::Live(_) if kept.is_some() => covered = covered.saturating_add(1),
                 Seen::Live(header) if header.first_id <= before.get() => kept = Some(header),
                 _ => {}
             }
@@ -400,6 +397,9 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
 
     /// Seals the tail where it ends and begins the next segment.
     fn rotate(&mut self) -> Result<(), Error<D::Error>> {
+        if self.settings.trims_at(self.tail.offset()) {
+            self.tail.trim()?;
+        }
         // The outgoing segment becomes durable before a header says that it is sealed: a sealed segment has no torn tail.
         self.tail.demand_sync_of_marks();
         self.sync_tail()?;
