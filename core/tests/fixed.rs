@@ -242,7 +242,7 @@ fn whatever_is_damaged_it_says_the_same_as_the_others() {
                         assert_eq!(files(&dir), files(&other), "{told}");
                     }
                     (Err(fixed), Err(raw)) => {
-                        assert_eq!(fixed.to_string(), raw.to_string(), "{told}")
+                        assert_eq!(fixed.to_string(), raw.to_string(), "{told}");
                     }
                     (fixed, raw) => panic!("{told}: {fixed:?}, {raw:?}"),
                 }
@@ -273,7 +273,7 @@ fn every_missing_and_every_cut_file_is_taken_as_the_others_take_it() {
                         assert_eq!(files(&dir), files(&other), "{told}");
                     }
                     (Err(fixed), Err(raw)) => {
-                        assert_eq!(fixed.to_string(), raw.to_string(), "{told}")
+                        assert_eq!(fixed.to_string(), raw.to_string(), "{told}");
                     }
                     (fixed, raw) => panic!("{told}: {fixed:?}, {raw:?}"),
                 }
@@ -282,7 +282,7 @@ fn every_missing_and_every_cut_file_is_taken_as_the_others_take_it() {
     }
 }
 
-fn limit<T: std::fmt::Debug>(result: Result<T, Error<MemoryError>>) -> Limit {
+fn limit<T: core::fmt::Debug>(result: Result<T, Error<MemoryError>>) -> Limit {
     match result {
         Err(Error::Limit { what, .. }) => what,
         other => panic!("{other:?}"),

@@ -263,7 +263,7 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
         self.writer.tail.demand_sync_of_marks();
         let sync = self.writer.tail.needs_sync();
         let mut commit = self.take(sync)?;
-        commit.trim = self.writer.trims_at(commit.end);
+        commit.trim = self.writer.settings.trims_at(commit.end);
         if self.writer.prepared_segment().is_some() {
             self.writer.poisoned = true;
             let file = self.writer.next_file()?;

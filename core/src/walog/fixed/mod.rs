@@ -3,6 +3,7 @@
 //! The same files and rules as everywhere else; what needs a table of segments walks from header to header instead.
 
 mod reader;
+mod segments;
 mod walk;
 mod writer;
 
