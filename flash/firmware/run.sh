@@ -75,6 +75,7 @@ size=$(command -v llvm-size || command -v size) || skip 'there is no llvm-size, 
 
 for target in $arm $riscv; do
     cargo build --release --locked --features peers --target $target "${std[@]}"
+    cargo build --release --locked --no-default-features --bin size_fixed --target $target "${std[@]}"
 done
 
 image() {
@@ -113,7 +114,8 @@ sizes() {
     echo "| bytes at \`opt-level = \"s\"\` | $arm: .text | .rodata | .bss | $riscv: .text | .rodata | .bss |"
     echo '|---|--:|--:|--:|--:|--:|--:|'
     row size_baseline 'no log: the driver, records programmed and read back'
-    row size_wal 'the log of raw records: what open, append, sync, replay and the flash directory add, a heap of 8 KiB included' size_baseline
+    row size_fixed 'the log of raw records without a heap: what open, append, sync, replay and the flash directory add' size_baseline
+    row size_wal 'the log of raw records with a heap: what open, append, sync, replay and the flash directory add, a heap of 8 KiB included' size_baseline
     row size_queue 'sequential-storage 8: what push and iterating the queue add' size_baseline
     row size_ekv 'ekv 1: what transactions and a cursor add' size_baseline
     row logger 'the whole logger: typed entries, checkpoints, recovery, its judge, and printing'
@@ -122,7 +124,7 @@ sizes() {
 found=$CARGO_TARGET_DIR/found.md
 : >"$found"
 for target in $arm $riscv; do
-    for program in size_baseline size_wal size_queue size_ekv; do
+    for program in size_baseline size_fixed size_wal size_queue size_ekv; do
         emulate $target $program || { echo "$program fails on $target" && exit 1; }
     done
     emulate $target logger | tee -a "$found"
@@ -141,7 +143,7 @@ if [ $bytes = 1 ]; then
     nm=$(command -v llvm-nm || command -v nm)
     for target in $arm $riscv; do
         printf '\n%s: functions and constants of the log'"'"'s path by size\n' $target
-        "$nm" -C --print-size --size-sort -r -t d "$(image $target size_wal)" | awk '$3 ~ /[tTrR]/ && ++count <= 60 { printf "%6d %s\n", $2, substr($0, index($0, $3)) }'
+        "$nm" -C --print-size --size-sort -r -t d "$(image $target size_fixed)" | awk '$3 ~ /[tTrR]/ && ++count <= 60 { printf "%6d %s\n", $2, substr($0, index($0, $3)) }'
     done
 fi
 

@@ -5,6 +5,7 @@
 
 pub mod board;
 pub mod chip;
+#[cfg(feature = "heap")]
 pub mod heap;
 pub mod kept;
 pub mod random;
