@@ -184,7 +184,7 @@ pub enum Error<E: StoreError> {
         last: Option<EntryId>,
     },
     /// Entries that a follower has shown are not in the log any more: a truncation took them back, or a crash did before they were durable. Forget what
-    /// they did and follow again from `from`; entries that are still there are shown once more.
+    /// they did and follow again from `from`; entries that are still there are shown once more. A truncation between this and that, to before `from`, is not told to the new follower.
     ///
     /// A truncation is told in full: `from` may lie before the first entry that this follower has shown. Where the log does not tell any more how far back it goes (it was emptied, or pruned since), `from` is the first entry that the follower has shown.
     #[error("entries from {from} on, shown through {through}, were taken back")]

@@ -318,3 +318,35 @@ fn what_the_memory_does_not_hold_is_refused_with_nothing_done() {
     let second = FixedWalWriter::open(dir.clone(), options(), &mut other);
     assert!(matches!(second, Err(Error::Held { .. })), "{second:?}");
 }
+
+#[test]
+fn after_an_error_there_is_nothing_more() {
+    let dir = sample(false, false);
+    let (first, bytes) = files(&dir).swap_remove(0);
+    let mut spoiled = bytes;
+    spoiled[100] ^= 1;
+    dir.put(Name::new(&first).unwrap(), spoiled);
+    let mut buffer = [0; BUFFER];
+    let mut reader =
+        FixedWalReader::open(dir, options(false), ReadMode::BestEffort, &mut buffer).unwrap();
+    assert!(matches!(reader.next(), Err(Error::Corrupt(_))));
+    assert!(matches!(reader.next(), Ok(None)));
+    assert!(matches!(reader.next(), Ok(None)));
+}
+
+/// As many as a log can leave, and one more.
+#[test]
+fn a_folder_of_too_many_segments_is_refused() {
+    for (count, refused) in [(18, false), (19, true)] {
+        let dir = MemoryDirectory::new();
+        for number in 1..=count {
+            dir.put(Name::new(&format!("wal/{number:08X}.WAL")).unwrap(), Vec::new());
+        }
+        let mut buffer = [0; BUFFER];
+        let opened = FixedWalWriter::open(dir, options(false).segments_max(1), &mut buffer);
+        assert_eq!(opened.is_err(), refused, "{count}: {opened:?}");
+        if refused {
+            assert_eq!(limit(opened), Limit::Segments);
+        }
+    }
+}

@@ -78,7 +78,8 @@ impl<'b, D: Directory> FixedWalReader<'b, D> {
                 }
                 return Ok(None);
             };
-            if current.advance()? {
+            let more = current.advance().inspect_err(|_| self.next = None)?;
+            if more {
                 let current = self.current.insert(current);
                 let entry = current.entry();
                 self.last_id = Some(entry.id);

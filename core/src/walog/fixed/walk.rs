@@ -4,7 +4,7 @@
 
 use crate::bytes::crc::Crc;
 use crate::bytes::header::{Decoded, FileHeader as _, SEGMENT_HEADER_BYTES, SegmentHeader};
-use crate::error::{Context as _, Corruption, CorruptionKind, Error, Operation};
+use crate::error::{Context as _, Corruption, CorruptionKind, Error, Limit, Operation};
 use crate::file::frames::Frames;
 use crate::file::window::read_at;
 use crate::storage::{Directory, NameBuf, StoreError};
@@ -120,6 +120,7 @@ impl<D: Directory> Walk<'_, D> {
                 .sync_dir(self.settings.folder())
                 .on(Operation::SyncDir, &self.settings.lock_name()?)?;
         }
+        self.check_count()?;
         let highest = self.below(u64::MAX)?.unwrap_or(0);
         let Some(tail) = self.tail(purpose)? else {
             self.check_unfinished_only(buffer)?;
@@ -144,6 +145,17 @@ impl<D: Directory> Walk<'_, D> {
             Ok(())
         })?;
         Ok(Found { highest, log: Some(Log { tail, end, oldest, first, segments }) })
+    }
+
+    /// Whether there are no more files than a log can leave: what follows takes a look at all names for each.
+    fn check_count(&self) -> Result<(), Error<D::Error>> {
+        let limit = u64::from(self.settings.segments_max).saturating_mul(2).saturating_add(16);
+        let mut found = 0_u64;
+        self.list(&mut |_| found = found.saturating_add(1))?;
+        if found > limit {
+            return Err(Error::Limit { what: Limit::Segments, found, limit });
+        }
+        Ok(())
     }
 
     /// The highest segment whose header verifies.
