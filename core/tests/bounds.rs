@@ -288,3 +288,80 @@ mod record_log {
         assert_eq!(memory.contents(path()), before, "nothing was changed");
     }
 }
+
+mod checkpoint {
+    use durability_core::checkpoint::{CheckpointMeta, CheckpointOptions, CheckpointWriter};
+    use durability_core::publish::{CheckpointPublisher, PublishOptions};
+    use durability_core::recover::{RecoverOptions, recover_with_wal};
+    use durability_core::walog::WalWriter;
+
+    use super::*;
+
+    const CHUNK: usize = 256;
+
+    fn path() -> Name<'static> {
+        Name::new("STATE.CKP").unwrap()
+    }
+
+    /// Writes that many chunks into a file of so many bytes: how far it came, and how long the file is.
+    fn write(file_bytes: u64, chunks: usize) -> (Result<usize, Limit>, u64) {
+        let memory = MemoryDirectory::new();
+        let dir = within(&memory, files_of(file_bytes));
+        let options = CheckpointOptions::new().chunk_bytes(256);
+        let mut writer =
+            CheckpointWriter::create(dir, path(), CheckpointMeta::default(), options).unwrap();
+        let refused = (0..chunks).find_map(|chunk| {
+            let put = writer.write_all(&[7; CHUNK]);
+            put.is_err().then(|| (chunk, limit(put).0))
+        });
+        let ended = match refused {
+            Some((chunk, limit)) => {
+                drop(writer);
+                assert_eq!(limit, Limit::FileBytes);
+                Ok(chunk)
+            }
+            None => match writer.finish() {
+                Ok(_) => Ok(chunks),
+                finished => Err(limit(finished).0),
+            },
+        };
+        (ended, memory.contents(path()).unwrap().len() as u64)
+    }
+
+    #[test]
+    fn a_checkpoint_fills_its_file_to_the_last_byte_and_not_beyond() {
+        let (ended, bytes) = write(1 << 20, 3);
+        assert_eq!(ended, Ok(3));
+        assert_eq!(write(bytes, 3), (Ok(3), bytes));
+        // The end frame lacks an alignment.
+        let (ended, short) = write(bytes - 4, 3);
+        assert_eq!(ended, Err(Limit::FileBytes));
+        assert!(short <= bytes - 4);
+        // Chunks up to the last byte, and then no end; a chunk that lacks an alignment is not begun.
+        let end = bytes - short;
+        assert_eq!(write(bytes - end, 3).0, Err(Limit::FileBytes));
+        let (ended, shorter) = write(bytes - end - 4, 3);
+        assert_eq!(ended, Ok(2), "the third is refused");
+        assert!(shorter <= bytes - end - 4);
+    }
+
+    /// The state before a schema was changed is no damage to the one after.
+    #[test]
+    fn an_older_checkpoint_of_another_schema_is_passed_over() {
+        let dir = MemoryDirectory::new();
+        let mut wal = WalWriter::<u64, _>::open(dir.clone(), options()).unwrap();
+        for (tag, state) in [(1, 10_u64), (2, 20)] {
+            wal.append(&1).unwrap();
+            let options = PublishOptions::new().keep(2).tag(tag);
+            let mut publisher = CheckpointPublisher::new(dir.clone(), options).unwrap();
+            let _told = publisher.publish(&mut wal, &state).unwrap();
+        }
+        wal.append(&5).unwrap();
+        let tagged = RecoverOptions::new().tag(2);
+        let found = recover_with_wal(&mut wal, &tagged, 0, |sum: &mut u64, _, entry| {
+            *sum += entry;
+            Ok::<(), Error<MemoryError>>(())
+        });
+        assert_eq!(found.unwrap().state, 25);
+    }
+}

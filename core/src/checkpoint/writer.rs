@@ -224,14 +224,21 @@ impl<D: Directory> CheckpointWriter<D> {
         self.broken = true;
     }
 
-    /// Hands the chunk to the file.
-    fn write_chunk(&mut self) -> Result<(), Error<D::Error>> {
-        let found = self.sink.offset().saturating_add(self.codec.frame_bytes(self.filled as u64));
+    /// Whether the file may hold one more frame.
+    fn admit_frame(&mut self, payload_bytes: usize) -> Result<(), Error<D::Error>> {
+        let frame_bytes = self.codec.frame_bytes(payload_bytes as u64);
+        let found = self.sink.offset().saturating_add(frame_bytes);
         let limit = self.options.file_bytes_max;
         if found > limit {
             self.broken = true;
             return Err(Error::Limit { what: Limit::FileBytes, found, limit });
         }
+        Ok(())
+    }
+
+    /// Hands the chunk to the file.
+    fn write_chunk(&mut self) -> Result<(), Error<D::Error>> {
+        self.admit_frame(self.filled)?;
         if self.tally.chunks == u32::MAX {
             self.broken = true;
             let (found, limit) = (1 << 32, u64::from(u32::MAX));
@@ -258,6 +265,7 @@ impl<D: Directory> CheckpointWriter<D> {
             self.write_chunk()?;
         }
         let (payload, length) = self.tally.end().encode();
+        self.admit_frame(length)?;
         let flags = Flags { control: true, ..Flags::default() };
         let payload = payload.get(..length).unwrap_or_default();
         self.sink.append(self.codec, flags, self.tally.chunks, payload)?;
