@@ -350,3 +350,61 @@ fn a_folder_of_too_many_segments_is_refused() {
         }
     }
 }
+
+#[test]
+fn as_many_segments_are_kept_as_are_asked_for() {
+    let dir = MemoryDirectory::new();
+    let mut buffer = [0; BUFFER];
+    let mut wal = FixedWalWriter::open(dir.clone(), options(true), &mut buffer).unwrap();
+    for number in 1..=120_u8 {
+        wal.append(&[number; 90]).unwrap();
+    }
+    let whole = wal.segments();
+    // More than are found with one look at the names.
+    assert!(whole > 35, "{whole} segments");
+    let kept = [u32::MAX, whole, 34, 33, 32, 17, 16, 15, 2, 1, 0];
+    for (count, left) in kept.map(|count| (count, count.clamp(1, whole))) {
+        wal.truncate_to_segments(count).unwrap();
+        assert_eq!(wal.segments(), left, "{count}");
+        let first = wal.first_entry_id().get();
+        assert_eq!(read_fixed(&dir, ReadMode::Strict).0.first().unwrap().0, first);
+    }
+    assert_eq!(read_fixed(&dir, ReadMode::Strict).0.last().unwrap().0, 120);
+    // An empty log keeps its segment.
+    let mut other = [0; BUFFER];
+    let mut wal = FixedWalWriter::open(MemoryDirectory::new(), options(true), &mut other).unwrap();
+    wal.truncate_to_segments(0).unwrap();
+    assert_eq!((wal.segments(), wal.last_entry_id()), (1, None));
+}
+
+/// What is missing, or too much, among more segments than are found with one look at the names.
+#[test]
+fn a_hole_in_a_long_chain_is_found_wherever_it_is() {
+    let dir = MemoryDirectory::new();
+    let mut wal = RawWalWriter::open(dir.clone(), options(false)).unwrap();
+    for number in 1..=150_u8 {
+        wal.append(&[number; 90]).unwrap();
+    }
+    wal.close().unwrap();
+    let whole = files(&dir);
+    assert!(whole.len() > 40);
+    for (name, bytes) in &whole {
+        for spoiled in [None, Some(Vec::new()), Some(bytes[..bytes.len() / 2].to_vec())] {
+            let (dir, path) = (copy(&dir), Name::new(name).unwrap());
+            match &spoiled {
+                Some(bytes) => dir.put(path, bytes.clone()),
+                None => durability_core::storage::Directory::remove(&dir, path).unwrap(),
+            }
+            let other = copy(&dir);
+            let mut buffer = [0; BUFFER];
+            let told = format!("{name}: {:?}", spoiled.as_ref().map(Vec::len));
+            let opened = FixedWalWriter::open(dir.clone(), options(false), &mut buffer);
+            match (opened, RawWalWriter::open(other.clone(), options(false))) {
+                (Ok(fixed), Ok(raw)) => assert_eq!(fixed.next_entry_id(), raw.next_entry_id()),
+                (Err(fixed), Err(raw)) => assert_eq!(fixed.to_string(), raw.to_string(), "{told}"),
+                (fixed, raw) => panic!("{told}: {fixed:?}, {raw:?}"),
+            }
+            assert_eq!(files(&dir), files(&other), "{told}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 
 use durability_core::ReadMode;
 use durability_core::storage::Directory as _;
-use durability_core::walog::{RawWalWriter, WalOptions};
+use durability_core::walog::{FixedWalReader, FixedWalWriter, RawWalWriter, WalOptions};
 use durability_flash::{FlashDirectory, FlashError, FlashOptions};
 
 use crate::chip::{BLOCK_BYTES, Chip, ChipError, REGION_BYTES};
@@ -127,5 +127,83 @@ impl<F> fmt::Debug for Ours<F> {
         f.debug_struct("Ours")
             .field("capabilities", &self.dir.capabilities())
             .finish_non_exhaustive()
+    }
+}
+
+/// The log without a heap, compact frames. Its directory and its memory are leaked: the run is short.
+pub(crate) struct Fixed {
+    dir: &'static Flash,
+    wal: FixedWalWriter<'static, &'static Flash>,
+}
+
+impl Fixed {
+    fn options() -> WalOptions {
+        WalOptions::new().record_bytes_max(256).compact_frames(true)
+    }
+
+    fn open(chip: &Chip) -> Result<Self, Failure> {
+        let options = FlashOptions::new().slot_blocks(SLOT_BLOCKS).name_bytes_max(24);
+        let dir = Flash::mount(chip.clone(), options).map_err(|error| format!("{error:?}"))?;
+        let dir: &'static Flash = Box::leak(Box::new(dir));
+        let memory = Box::leak(Box::new([0; BUFFER_BYTES as usize]));
+        let wal = FixedWalWriter::open(dir, Self::options(), memory).map_err(failed)?;
+        Ok(Self { dir, wal })
+    }
+}
+
+impl Log for Fixed {
+    const NAME: &'static str = "**durability** without a heap, compact frames";
+
+    fn format(chip: &Chip, _record_bytes: usize) -> Result<Self, Failure> {
+        Self::open(chip)
+    }
+
+    fn mount(chip: &Chip, _record_bytes: usize) -> Result<Self, Failure> {
+        Self::open(chip)
+    }
+
+    fn append(&mut self, record: &[u8]) -> Result<(), Failure> {
+        self.wal.append(record).map_err(failed)?;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), Failure> {
+        let durable = self.wal.flush_and_sync().map_err(failed)?;
+        if durable.through() == self.wal.last_entry_id() {
+            Ok(())
+        } else {
+            Err("not durable".into())
+        }
+    }
+
+    fn idle(&mut self) -> Result<(), Failure> {
+        if self.wal.segments() as usize > SEGMENTS_MAX {
+            let count = u32::try_from(SEGMENTS_MAX).unwrap_or(u32::MAX);
+            self.wal.truncate_to_segments(count).map_err(failed)?;
+        }
+        while self.dir.prepare().map_err(|error| format!("{error:?}"))? {}
+        Ok(())
+    }
+
+    fn replay(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<(), Failure> {
+        self.wal.flush().map_err(failed)?;
+        let mut memory = [0; BUFFER_BYTES as usize];
+        let reader = FixedWalReader::open(self.dir, Self::options(), ReadMode::Strict, &mut memory);
+        let mut entries = reader.map_err(failed)?;
+        while let Some(entry) = entries.next().map_err(failed)? {
+            each(entry.payload);
+        }
+        Ok(())
+    }
+
+    /// The writer; its directory and its memory are leaked, and counted with the heap.
+    fn ram(&self) -> usize {
+        size_of_val(&self.wal)
+    }
+}
+
+impl fmt::Debug for Fixed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fixed").field("wal", &self.wal).finish_non_exhaustive()
     }
 }

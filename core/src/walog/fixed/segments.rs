@@ -71,6 +71,28 @@ impl<D: Directory> FixedWalWriter<'_, D> {
         Ok(())
     }
 
+    /// Deletes the oldest segments until no more than `count` are left. The tail is never deleted: 0 is as 1.
+    ///
+    /// **Durability.** As [`truncate_prefix`](Self::truncate_prefix).
+    ///
+    /// # Errors
+    /// As [`truncate_prefix`](Self::truncate_prefix).
+    pub fn truncate_to_segments(&mut self, count: u32) -> Result<(), Error<D::Error>> {
+        self.check()?;
+        let Some(tail) = self.header else { return Ok(()) };
+        let (mut seen, mut first) = (0_u32, tail.first_id);
+        Walk { dir: &self.dir, settings: &self.settings }.down(&tail, self.oldest, |file| {
+            if let Seen::Live(header) = file {
+                if seen < count {
+                    first = header.first_id;
+                }
+                seen = seen.saturating_add(1);
+            }
+            Ok(())
+        })?;
+        self.truncate_prefix(EntryId::new(first).unwrap_or(EntryId::FIRST))
+    }
+
     /// Deletes every file that is not of the log, lowest first.
     pub(super) fn delete_dead(&self, tail: &SegmentHeader) -> Result<(), Error<D::Error>> {
         let walk = Walk { dir: &self.dir, settings: &self.settings };

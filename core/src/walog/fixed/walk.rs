@@ -37,7 +37,8 @@ pub(super) struct Found {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Log {
     pub(super) tail: SegmentHeader,
-    pub(super) end: End,
+    /// The end of the tail, if that was read.
+    pub(super) end: Option<End>,
     /// The oldest live segment, by header and prune frames.
     pub(super) oldest: u32,
     /// The first segment of the chain, and its first id.
@@ -46,12 +47,30 @@ pub(super) struct Log {
     pub(super) segments: u32,
 }
 
+/// The first segment of a chain, with its first id, and how many there are.
+type Chain = ((u32, u64), u32);
+
 /// A file that a walk comes by, from the tail downwards.
 pub(super) enum Seen {
     /// A segment of the log.
     Live(SegmentHeader),
     /// What is left of another.
     Dead(u32),
+}
+
+/// The highest numbers of those that are to come, in ascending order.
+type Ahead = heapless::Vec<u32, 16>;
+
+/// Puts a number into its place, if it is one of the highest.
+fn keep_highest(ahead: &mut Ahead, number: u32) {
+    if ahead.is_full() {
+        if ahead.first().is_none_or(|&lowest| lowest >= number) {
+            return;
+        }
+        ahead.remove(0);
+    }
+    let place = ahead.iter().position(|&other| other >= number).unwrap_or(ahead.len());
+    let _fits = ahead.insert(place, number);
 }
 
 impl<D: Directory> Walk<'_, D> {
@@ -64,6 +83,18 @@ impl<D: Directory> Walk<'_, D> {
             }
         })?;
         Ok(highest)
+    }
+
+    /// The highest number of a segment's file below `bound`, out of what one look at all names has found, as long as that lasts.
+    fn next_below(&self, bound: u32, ahead: &mut Ahead) -> Result<Option<u32>, Error<D::Error>> {
+        if ahead.is_empty() {
+            self.list(&mut |number| {
+                if number < bound {
+                    keep_highest(ahead, number);
+                }
+            })?;
+        }
+        Ok(ahead.pop())
     }
 
     /// The lowest number of a segment's file above `bound`.
@@ -133,18 +164,40 @@ impl<D: Directory> Walk<'_, D> {
             self.check_unfinished(log_id, later, buffer)?;
             next = self.above(later)?;
         }
+        if purpose == Purpose::Read {
+            match self.chain(&tail, tail.oldest) {
+                // Segments that are missing may have been pruned since the tail began: its prune frames tell.
+                Err(Error::Corrupt(Corruption {
+                    kind: CorruptionKind::Hole { .. } | CorruptionKind::FileHeader,
+                    ..
+                })) => {}
+                chain => {
+                    let (first, segments) = chain?;
+                    let (end, oldest) = (None, tail.oldest);
+                    let log = Some(Log { tail, end, oldest, first, segments });
+                    return Ok(Found { highest, log });
+                }
+            }
+        }
         let end = self.scan(&tail, buffer)?;
+        let oldest = tail.oldest.max(end.marks.oldest);
+        let (first, segments) = self.chain(&tail, oldest)?;
+        let log = Log { tail, end: Some(end), oldest: oldest.min(number), first, segments };
+        Ok(Found { highest, log: Some(log) })
+    }
+
+    /// The first segment of the chain, with its first id, and how many there are.
+    fn chain(&self, tail: &SegmentHeader, oldest: u32) -> Result<Chain, Error<D::Error>> {
+        let (mut first, mut segments) = ((tail.segment, tail.first_id), 0_u32);
         // No header can be newer than the tail; a mark above it is nonsense, and must not hide the tail.
-        let oldest = tail.oldest.max(end.marks.oldest).min(number);
-        let (mut first, mut segments) = ((number, tail.first_id), 0_u32);
-        self.down(&tail, oldest, |seen| {
+        self.down(tail, oldest.min(tail.segment), |seen| {
             if let Seen::Live(header) = seen {
                 first = (header.segment, header.first_id);
                 segments = segments.saturating_add(1);
             }
             Ok(())
         })?;
-        Ok(Found { highest, log: Some(Log { tail, end, oldest, first, segments }) })
+        Ok((first, segments))
     }
 
     /// Whether there are no more files than a log can leave: what follows takes a look at all names for each.
@@ -211,7 +264,8 @@ impl<D: Directory> Walk<'_, D> {
         visit(Seen::Live(*tail))?;
         let mut successor = *tail;
         let mut expected = self.link(&successor, oldest)?;
-        let mut next = self.below(tail.segment.into())?;
+        let mut ahead = Ahead::new();
+        let mut next = self.next_below(tail.segment, &mut ahead)?;
         while let Some(number) = next {
             if let Some(hole) = expected.filter(|&expected| expected > number) {
                 return Err(self.broken(hole, CorruptionKind::Hole { segment: hole }));
@@ -236,7 +290,7 @@ impl<D: Directory> Walk<'_, D> {
             } else {
                 visit(Seen::Dead(number))?;
             }
-            next = self.below(number.into())?;
+            next = self.next_below(number, &mut ahead)?;
         }
         match expected {
             Some(hole) => Err(self.broken(hole, CorruptionKind::Hole { segment: hole })),

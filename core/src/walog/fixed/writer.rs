@@ -14,8 +14,9 @@ use crate::storage::{Directory, Locking};
 use super::super::headless::Purpose;
 use super::super::ids::EntryIds;
 use super::super::options::{Settings, WalOptions};
+use super::super::segment::End;
 use super::super::tail::Tail;
-use super::walk::{Found, Lent, Log, Walk};
+use super::walk::{Lent, Log, Walk};
 
 /// The writer of a log of raw records, in memory that the caller lends, without a heap.
 ///
@@ -83,16 +84,20 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
             _lock: lock,
         };
         wal.tail.keep_buffer(buffer);
-        match found {
-            Found { log: Some(log), .. } => wal.adopt(&log)?,
-            Found { highest, .. } => wal.begin(highest)?,
+        match found.log {
+            Some(log) => {
+                // Whoever is to write has had the tail read.
+                let end = log.end.ok_or_else(|| Error::Poisoned { file: file.clone() })?;
+                wal.adopt(&log, &end)?;
+            }
+            None => wal.begin(found.highest)?,
         }
         Ok(wal)
     }
 
     /// The log goes on behind what was found.
-    fn adopt(&mut self, log: &Log) -> Result<(), Error<D::Error>> {
-        let Log { tail, end, oldest, first, segments } = *log;
+    fn adopt(&mut self, log: &Log, end: &End) -> Result<(), Error<D::Error>> {
+        let Log { tail, oldest, first, segments, .. } = *log;
         self.log_id = tail.common.log_id;
         self.header = Some(tail);
         (self.oldest, self.segments) = (oldest, segments);
@@ -101,7 +106,7 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         self.next_id = EntryId::new(next).unwrap_or(EntryId::FIRST);
         self.durable_through = EntryId::new(next.saturating_sub(1));
         self.torn_bytes = end.ending.torn_bytes;
-        self.tail.adopt(&end, tail.oldest);
+        self.tail.adopt(end, tail.oldest);
         // Before anything is created: who tries again and again on a full medium must not leave one more file each time.
         self.delete_dead(&tail)?;
         if self.torn_bytes > 0 {
