@@ -156,7 +156,13 @@ fn memory_of_an_odd_length_that_has_served_to_read_never_splits_a_granule() {
     drop(RawWalWriter::open(&dir, options()).unwrap());
     let mut wal = RawWalWriter::open(&dir, options()).unwrap();
     for _ in 0..4 {
-        wal.append(&[7; 300]).unwrap();
+        wal.append(&[7; 100]).unwrap();
+    }
+    // What is cut off is looked for with the memory that is written with afterwards.
+    let _durable = wal.flush_and_sync().unwrap();
+    wal.truncate_suffix(EntryId::new(3).unwrap()).unwrap();
+    for _ in 0..4 {
+        wal.append(&[8; 300]).unwrap();
     }
     wal.close().unwrap();
 }
