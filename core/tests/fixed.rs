@@ -209,6 +209,46 @@ fn sample(compact: bool, pruned: bool) -> MemoryDirectory {
     copy(&dir)
 }
 
+/// Opening finds the same and leaves the same, or says the same.
+fn opens_as_the_other_does(dir: &MemoryDirectory, compact: bool, told: &str) {
+    let (other, mut buffer) = (copy(dir), [0; BUFFER]);
+    let opened = FixedWalWriter::open(dir.clone(), options(compact), &mut buffer);
+    match (opened, RawWalWriter::open(other.clone(), options(compact))) {
+        (Ok(fixed), Ok(raw)) => assert_eq!(fixed.next_entry_id(), raw.next_entry_id(), "{told}"),
+        (Err(fixed), Err(raw)) => assert_eq!(fixed.to_string(), raw.to_string(), "{told}"),
+        (fixed, raw) => panic!("{told}: {fixed:?}, {raw:?}"),
+    }
+    assert_eq!(files(dir), files(&other), "{told}");
+}
+
+/// In the place of each of its segments, and where there is none any more.
+#[test]
+fn a_segment_of_another_log_is_damage_wherever_it_stands() {
+    let foreign = MemoryDirectory::new();
+    let mut wal = RawWalWriter::open(foreign.clone(), options(false).log_id(8)).unwrap();
+    for number in 1..=30_u8 {
+        wal.append(&[number; 70]).unwrap();
+    }
+    wal.close().unwrap();
+    let whole = sample(false, true);
+    let last = files(&whole).pop().unwrap().0;
+    let mut count = 0;
+    for (name, bytes) in files(&foreign).into_iter().filter(|(name, _)| *name <= last) {
+        let dir = copy(&whole);
+        dir.put(Name::new(&name).unwrap(), bytes);
+        let mut buffer = [0; BUFFER];
+        let before = files(&dir);
+        // Which of them is named first is each one's own.
+        let opened = FixedWalWriter::open(dir.clone(), options(false), &mut buffer);
+        assert!(matches!(opened, Err(Error::Corrupt(_))), "{name}: {opened:?}");
+        let opened = RawWalWriter::open(dir.clone(), options(false));
+        assert!(matches!(opened, Err(Error::Corrupt(_))), "{name}: {opened:?}");
+        assert_eq!(files(&dir), before, "{name}: nothing was changed");
+        count += 1;
+    }
+    assert!(count > 3, "{count} places");
+}
+
 #[test]
 fn whatever_is_damaged_it_says_the_same_as_the_others() {
     for (compact, pruned) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -232,20 +272,7 @@ fn whatever_is_damaged_it_says_the_same_as_the_others() {
                 if fixed.1.is_none() {
                     assert_eq!(fixed, raw, "{told}");
                 }
-                let other = copy(&dir);
-                let mut buffer = [0; BUFFER];
-                let opened = FixedWalWriter::open(dir.clone(), options(compact), &mut buffer);
-                let expected = RawWalWriter::open(other.clone(), options(compact));
-                match (opened, expected) {
-                    (Ok(fixed), Ok(raw)) => {
-                        assert_eq!(fixed.next_entry_id(), raw.next_entry_id(), "{told}");
-                        assert_eq!(files(&dir), files(&other), "{told}");
-                    }
-                    (Err(fixed), Err(raw)) => {
-                        assert_eq!(fixed.to_string(), raw.to_string(), "{told}");
-                    }
-                    (fixed, raw) => panic!("{told}: {fixed:?}, {raw:?}"),
-                }
+                opens_as_the_other_does(&dir, compact, &told);
             }
         }
     }
@@ -263,20 +290,7 @@ fn every_missing_and_every_cut_file_is_taken_as_the_others_take_it() {
                     Some(length) => dir.put(path, bytes[..length].to_vec()),
                     None => durability_core::storage::Directory::remove(&dir, path).unwrap(),
                 }
-                let other = copy(&dir);
-                let mut buffer = [0; BUFFER];
-                let opened = FixedWalWriter::open(dir.clone(), options(false), &mut buffer);
-                let expected = RawWalWriter::open(other.clone(), options(false));
-                match (opened, expected) {
-                    (Ok(fixed), Ok(raw)) => {
-                        assert_eq!(fixed.next_entry_id(), raw.next_entry_id(), "{told}");
-                        assert_eq!(files(&dir), files(&other), "{told}");
-                    }
-                    (Err(fixed), Err(raw)) => {
-                        assert_eq!(fixed.to_string(), raw.to_string(), "{told}");
-                    }
-                    (fixed, raw) => panic!("{told}: {fixed:?}, {raw:?}"),
-                }
+                opens_as_the_other_does(&dir, false, &told);
             }
         }
     }
