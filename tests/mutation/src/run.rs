@@ -17,8 +17,8 @@ const MEMORY: u32 = 4 << 20;
 /// A mutant that makes the tests so much slower is caught by that: in time of the processor, as the machine may be busy with other things.
 const SLOWER: u32 = 5;
 const PATIENCE: Duration = Duration::from_secs(6);
-/// What has a reason to survive is not asked about by tests that take longer than this: it is here to be seen when it no longer does.
-const LISTED: Duration = Duration::from_secs(3);
+/// Tests that take longer than this are asked last, and not about what has a reason to survive: it is here to be seen when it no longer does.
+const LONG: Duration = Duration::from_secs(3);
 /// Tests that do nothing for so much longer than they may compute are caught, too.
 const IDLE: u32 = 10;
 /// What a program gets that computes for longer.
@@ -51,6 +51,14 @@ pub(crate) struct Asked {
     pub(crate) id: u32,
     /// It has a reason to survive.
     pub(crate) listed: bool,
+}
+
+/// Tests that are asked together, the quickest answers first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    Core,
+    Kit,
+    Long,
 }
 
 enum Ran {
@@ -89,11 +97,16 @@ impl<'a> Reach<'a> {
         Ok(Self { suites: found, folder })
     }
 
-    /// Asks the core's own tests about a mutant, or those of the kit.
-    fn judge(&self, mutant: Asked, of_core: bool) -> Result<Outcome, Box<dyn Error>> {
+    /// Asks the tests of one round about a mutant.
+    fn judge(&self, mutant: Asked, round: Round) -> Result<Outcome, Box<dyn Error>> {
         let mut outcome = Outcome::Unreached;
         for (suite, time, reached) in &self.suites {
-            let wanted = suite.of_core == of_core && (!mutant.listed || *time <= LISTED);
+            let of = match (suite.of_core, *time > LONG) {
+                (_, true) => Round::Long,
+                (true, _) => Round::Core,
+                (false, _) => Round::Kit,
+            };
+            let wanted = of == round && !(mutant.listed && round == Round::Long);
             if !wanted || !reached.contains(&mutant.id) {
                 continue;
             }
@@ -107,7 +120,7 @@ impl<'a> Reach<'a> {
         Ok(outcome)
     }
 
-    /// Judges each of these, `jobs` at a time: all by the core's own tests, then what these let live by the kit's, which take longer.
+    /// Judges each of these, `jobs` at a time: all by the core's own tests, then what these let live by the kit's.
     pub(crate) fn all(
         &self,
         mutants: &[Asked],
@@ -115,13 +128,13 @@ impl<'a> Reach<'a> {
         told: impl Fn(usize, usize, u32, &Outcome) + Sync,
     ) -> Result<BTreeMap<u32, Outcome>, Box<dyn Error>> {
         let mut outcomes = BTreeMap::new();
-        for of_core in [true, false] {
+        for round in [Round::Core, Round::Kit, Round::Long] {
             let lives = |mutant: &Asked| {
                 let before = outcomes.get(&mutant.id);
                 before.is_none_or(|it| matches!(it, Outcome::Survived | Outcome::Unreached))
             };
             let asked: Vec<Asked> = mutants.iter().copied().filter(lives).collect();
-            let known = self.round(&asked, of_core, jobs, &told)?;
+            let known = self.round(&asked, round, jobs, &told)?;
             for (id, outcome) in known {
                 let reached = matches!(outcomes.get(&id), Some(Outcome::Survived));
                 let kept = reached && outcome == Outcome::Unreached;
@@ -134,7 +147,7 @@ impl<'a> Reach<'a> {
     fn round(
         &self,
         mutants: &[Asked],
-        of_core: bool,
+        round: Round,
         jobs: usize,
         told: &(impl Fn(usize, usize, u32, &Outcome) + Sync),
     ) -> Result<BTreeMap<u32, Outcome>, Box<dyn Error>> {
@@ -144,7 +157,7 @@ impl<'a> Reach<'a> {
             for _ in 0..jobs {
                 scope.spawn(|| {
                     while let Some(mutant) = next.lock().ok().and_then(|mut next| next.next()) {
-                        match self.judge(*mutant, of_core) {
+                        match self.judge(*mutant, round) {
                             Ok(outcome) => {
                                 _ = outcomes.lock().map(|mut outcomes| {
                                     outcomes.insert(mutant.id, outcome.clone());
