@@ -190,7 +190,10 @@ fn run(
 ) -> Result<Ran, Box<dyn Error>> {
     let mut child = Command::new("sh")
         .arg("-c")
-        .arg(format!("ulimit -c 0 -v {MEMORY} -t {}; exec \"$0\" {FAIL_FAST}", patience.as_secs()))
+        .arg(format!(
+            "ulimit -c 0; ulimit -v {MEMORY}; ulimit -t {}; exec \"$0\" {FAIL_FAST}",
+            patience.as_secs()
+        ))
         .arg(&suite.program)
         .current_dir(&suite.folder)
         .env(variable.0, variable.1)
