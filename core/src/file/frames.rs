@@ -117,9 +117,9 @@ where
         self.window.len()
     }
 
-    /// See [`Window::beginning`].
+    /// The first bytes of the file as it is now, whatever the window holds: how many there are.
     pub(crate) fn beginning(&mut self, bytes: &mut [u8]) -> Result<usize, Error<R::Error>> {
-        self.window.beginning(bytes)
+        self.window.peek(0, bytes)
     }
 
     /// See [`Window::written_end`].

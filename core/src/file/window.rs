@@ -81,20 +81,6 @@ where
         self.file.len().on(Operation::Read, &self.name)
     }
 
-    /// Reads the beginning of the file as it is now, whatever the window holds: how many bytes there are of it.
-    pub(crate) fn beginning(&mut self, bytes: &mut [u8]) -> Result<usize, Error<R::Error>> {
-        let mut filled = 0;
-        while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match self.file.read_at(filled as u64, room) {
-                Ok(0) => break,
-                Ok(count) => filled = filled.saturating_add(count),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error).on(Operation::Read, &self.name),
-            }
-        }
-        Ok(filled.min(bytes.len()))
-    }
-
     /// Forgets what was read, so that it is read anew.
     pub(crate) fn forget(&mut self) {
         (self.filled, self.trusted) = (0, 0);
@@ -267,5 +253,5 @@ where
             Err(error) => return Err(error).on(Operation::Read, name),
         }
     }
-    Ok(filled)
+    Ok(filled.min(into.len()))
 }
