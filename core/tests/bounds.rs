@@ -7,83 +7,16 @@
     reason = "a test runs on a host, and may stop"
 )]
 
+mod within;
+
 use std::rc::Rc;
 
 use durability_core::recordlog::{RecordLogOptions, RecordLogWriter};
-use durability_core::storage::{
-    Capabilities, Directory, Folder, Locking, MemoryDirectory, MemoryError, Name, StoreError as _,
-};
+use durability_core::storage::{Capabilities, MemoryDirectory, MemoryError, Name};
 use durability_core::walog::{RawWalWriter, WalOptions};
 use durability_core::{EntryId, Error, Limit};
 
-/// Memory that can do what it is told.
-struct Within {
-    memory: MemoryDirectory,
-    capabilities: Capabilities,
-}
-
-type Shared = Rc<Within>;
-
-fn within(memory: &MemoryDirectory, capabilities: Capabilities) -> Shared {
-    Rc::new(Within { memory: memory.clone(), capabilities })
-}
-
-/// What memory can do, in files of so many bytes.
-fn files_of(bytes: u64) -> Capabilities {
-    Capabilities::new().with_reopen().with_rename().with_file_bytes_max(bytes)
-}
-
-impl Directory for Within {
-    type Error = MemoryError;
-    type Reader = <MemoryDirectory as Directory>::Reader;
-    type Appender = <MemoryDirectory as Directory>::Appender;
-    type Lock = <MemoryDirectory as Directory>::Lock;
-
-    fn capabilities(&self) -> Capabilities {
-        self.capabilities
-    }
-
-    fn open(&self, name: Name<'_>) -> Result<Option<Self::Reader>, MemoryError> {
-        self.memory.open(name)
-    }
-
-    fn create(&self, name: Name<'_>, reserve: u64) -> Result<Option<Self::Appender>, MemoryError> {
-        self.memory.create(name, reserve)
-    }
-
-    fn reopen(&self, name: Name<'_>, at: u64) -> Result<Option<Self::Appender>, MemoryError> {
-        let can = self.capabilities.reopen();
-        if can { self.memory.reopen(name, at) } else { Err(MemoryError::unsupported()) }
-    }
-
-    fn remove(&self, name: Name<'_>) -> Result<(), MemoryError> {
-        self.memory.remove(name)
-    }
-
-    fn list(&self, folder: Folder<'_>, each: &mut dyn FnMut(&str)) -> Result<(), MemoryError> {
-        self.memory.list(folder, each)
-    }
-
-    fn sync_file(&self, name: Name<'_>) -> Result<(), MemoryError> {
-        self.memory.sync_file(name)
-    }
-
-    fn sync_dir(&self, folder: Folder<'_>) -> Result<(), MemoryError> {
-        self.memory.sync_dir(folder)
-    }
-
-    fn rename(&self, from: Name<'_>, to: Name<'_>) -> Result<(), MemoryError> {
-        self.memory.rename(from, to)
-    }
-
-    fn lock(&self, name: Name<'_>) -> Result<Locking<Self::Lock>, MemoryError> {
-        self.memory.lock(name)
-    }
-
-    fn nonce(&self) -> u64 {
-        self.memory.nonce()
-    }
-}
+use within::{files_of, within};
 
 const HEADER: usize = 72;
 const FRAME: usize = 16;
@@ -343,6 +276,29 @@ mod checkpoint {
         let (ended, shorter) = write(bytes - end - 4, 3);
         assert_eq!(ended, Ok(2), "the third is refused");
         assert!(shorter <= bytes - end - 4);
+    }
+
+    /// A system keeps files in pages: a write that ends within one is paid for twice.
+    #[test]
+    fn what_is_written_of_a_large_checkpoint_ends_with_a_page() {
+        for (chunk_bytes, page) in [(64 << 10, 4096), (200_000, 4096), (4096, 256), (256, 16)] {
+            let dir = within(&MemoryDirectory::new(), files_of(1 << 30));
+            let options = CheckpointOptions::new().chunk_bytes(chunk_bytes);
+            let meta = CheckpointMeta::default();
+            let mut writer =
+                CheckpointWriter::create(Rc::clone(&dir), path(), meta, options).unwrap();
+            let chunk = vec![3; chunk_bytes as usize];
+            for _ in 0..20 {
+                writer.write_all(&chunk).unwrap();
+            }
+            let _summary = writer.finish().unwrap();
+            let ends = dir.ends.borrow();
+            // The header, twenty chunks, and what was left with the end.
+            assert_eq!(ends.len(), 22, "{chunk_bytes}");
+            for end in &ends[1..21] {
+                assert_eq!(end % page, 0, "chunks of {chunk_bytes} bytes");
+            }
+        }
     }
 
     /// The state before a schema was changed is no damage to the one after.

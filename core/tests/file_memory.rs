@@ -84,6 +84,23 @@ fn memory_is_bounded_by_the_buffers() {
     });
     assert_eq!((count, calls), (40_000, 0), "reading allocates nothing");
 
+    // One long record takes its memory while it is shown, and no longer.
+    let long_path = Name::new("LONG.LOG").unwrap();
+    let mut log = RecordLogWriter::create(&dir, long_path, options).unwrap();
+    log.append(&vec![5; 6 << 20]).unwrap();
+    for _ in 0..20_000 {
+        log.append(&[5; 100]).unwrap();
+    }
+    log.close().unwrap();
+    let before = NOW.load(Ordering::Relaxed);
+    let mut reader = RecordLogReader::open(&dir, long_path, ReadMode::Strict, options).unwrap();
+    let held = || NOW.load(Ordering::Relaxed) - before;
+    assert_eq!(reader.next().unwrap().unwrap().payload.len(), 6 << 20);
+    assert!(held() > 6 << 20);
+    while reader.next().unwrap().is_some() {}
+    assert!(held() < 600 << 10, "{} bytes are kept", held());
+    drop(reader);
+
     let path = Name::new("STATE.CKP").unwrap();
     let write = |writer: &mut CheckpointWriter<&MemoryDirectory>| {
         for n in 0..200_000_u64 {

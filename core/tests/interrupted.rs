@@ -64,7 +64,7 @@ struct Busy {
 }
 
 struct File<F> {
-    file: F,
+    inner: F,
     busy: bool,
     turn: bool,
 }
@@ -83,40 +83,40 @@ impl<F> ErrorType for File<F> {
 impl<F: Read<Error = MemoryError>> Read for File<F> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         self.turn()?;
-        self.file.read(buffer).map_err(Failure::Memory)
+        self.inner.read(buffer).map_err(Failure::Memory)
     }
 }
 
 impl<F: Seek<Error = MemoryError>> Seek for File<F> {
     fn seek(&mut self, to: SeekFrom) -> Result<u64, Failure> {
-        self.file.seek(to).map_err(Failure::Memory)
+        self.inner.seek(to).map_err(Failure::Memory)
     }
 }
 
 impl<F: ReadFile<Error = MemoryError>> ReadFile for File<F> {
     fn len(&mut self) -> Result<u64, Failure> {
-        self.file.len().map_err(Failure::Memory)
+        self.inner.len().map_err(Failure::Memory)
     }
 }
 
 impl<F: Write<Error = MemoryError>> Write for File<F> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Failure> {
         self.turn()?;
-        self.file.write(bytes).map_err(Failure::Memory)
+        self.inner.write(bytes).map_err(Failure::Memory)
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
-        self.file.flush().map_err(Failure::Memory)
+        self.inner.flush().map_err(Failure::Memory)
     }
 }
 
 impl<F: AppendFile<Error = MemoryError>> AppendFile for File<F> {
     fn position(&self) -> u64 {
-        self.file.position()
+        self.inner.position()
     }
 
     fn sync_data(&mut self) -> Result<(), Failure> {
-        self.file.sync_data().map_err(Failure::Memory)
+        self.inner.sync_data().map_err(Failure::Memory)
     }
 }
 
@@ -127,7 +127,7 @@ impl Busy {
 
     fn file<F>(&self, file: Result<Option<F>, MemoryError>) -> Result<Option<File<F>>, Failure> {
         let file = file.map_err(Failure::Memory)?;
-        Ok(file.map(|file| File { file, busy: self.busy, turn: false }))
+        Ok(file.map(|inner| File { inner, busy: self.busy, turn: false }))
     }
 
     fn contents(&self) -> BTreeMap<String, Vec<u8>> {

@@ -45,10 +45,9 @@ impl sealed::Memory for Vec<u8> {
     }
 
     fn lengthen(&mut self, bytes: usize) -> bool {
-        let more = bytes > self.len();
-        let can = !more || sealed::Memory::reserve(self, bytes);
-        if more && can {
-            self.resize(bytes, 0);
+        let can = sealed::Memory::reserve(self, bytes);
+        if can {
+            self.resize(bytes.max(self.len()), 0);
         }
         can
     }

@@ -208,6 +208,34 @@ mod tests {
             assert!(!may_follow(&header(99), 100, distance));
         }
     }
+
+    /// What was read in vain is paid for, what verifies is not, and nothing is believed that is not paid for.
+    #[test]
+    fn a_compact_header_is_vouched_for_by_its_payload_alone() {
+        use crate::bytes::crc::Crc;
+
+        let codec = Codec::new(Crc::detect(), 77, 4).with_form(Form::Compact);
+        let payload = [5; 20];
+        let (head, header) = codec
+            .encode_compact(100, Flags::default(), 1, 20, |crc, seed| crc.update(seed, &payload));
+        let mut frame = alloc::vec::Vec::from(head);
+        frame.extend(payload);
+        let mut budget = 20;
+        for _ in 0..3 {
+            assert!(is_vouched_for(codec, &header, &frame, &mut budget));
+            assert_eq!(budget, 20);
+        }
+        assert!(!is_vouched_for(codec, &header, &frame[..27], &mut budget), "cut off");
+        assert_eq!(budget, 20);
+        frame[9] ^= 1;
+        assert!(!is_vouched_for(codec, &header, &frame, &mut budget));
+        assert_eq!(budget, 0);
+        frame[9] ^= 1;
+        assert!(!is_vouched_for(codec, &header, &frame, &mut budget), "nothing is left for it");
+        let full = codec.with_form(Form::Full);
+        assert!(is_vouched_for(full, &header, &[], &mut budget), "a full header is proof itself");
+    }
+
     #[test]
     fn near_proof_is_a_synced_header_that_may_follow_and_is_held() {
         use alloc::vec;

@@ -89,7 +89,9 @@ pub(crate) fn build(
     let mut arguments =
         vec!["test", "--no-run", "-p", "durability-core", "-p", "durability-testkit", "--lib"];
     let own: Vec<_> = fs::read_dir(from.join("core/tests"))?.collect::<Result<_, _>>()?;
-    let own = own.iter().filter_map(|entry| entry.path().file_stem()?.to_str().map(str::to_owned));
+    let test =
+        |path: PathBuf| path.is_file().then(|| path.file_stem()?.to_str().map(str::to_owned))?;
+    let own = own.iter().filter_map(|entry| test(entry.path()));
     let own: Vec<String> = own.chain(tests.iter().cloned()).collect();
     for test in &own {
         arguments.extend(["--test", test]);
