@@ -113,6 +113,8 @@ fn a_dead_segment_is_used_again_only_where_room_is_wanted_and_that_was_asked_for
         let memory = MemoryDirectory::new();
         let options = options().segment_bytes(256).preallocate(preallocate).recycle(recycle);
         let mut wal = RawWalWriter::open(memory.clone(), options).unwrap();
+        // Somebody makes segments ready, who would like to have it.
+        assert!(wal.prepare_now().unwrap());
         for _ in 0..10 {
             wal.append(&[1; 100]).unwrap();
         }
@@ -292,7 +294,7 @@ mod checkpoint {
                 writer.write_all(&chunk).unwrap();
             }
             let _summary = writer.finish().unwrap();
-            let ends = dir.ends.borrow();
+            let ends = dir.done.ends.borrow();
             // The header, twenty chunks, and what was left with the end.
             assert_eq!(ends.len(), 22, "{chunk_bytes}");
             for end in &ends[1..21] {

@@ -346,6 +346,35 @@ fn fill_with(
     wal.flush().unwrap();
 }
 
+/// A segment that is held, in the place of which there is another's.
+#[test]
+fn after_a_refresh_a_sealed_segment_that_was_read_last_is_the_one_that_is_there() {
+    let logs = [1, 2].map(|value| {
+        let dir = MemoryDirectory::new();
+        fill_with(&dir, options().log_id(u64::from(value)), 40, |_| vec![value; 300]);
+        dir
+    });
+    for (from, to) in [(0, 0), (0, 1)] {
+        let dir = copy(&logs[from]);
+        let mut reader = reader(&dir);
+        for number in [40, 3] {
+            assert!(reader.read(ReadMode::Strict, id(number)).unwrap().is_some());
+        }
+        for name in dir.names() {
+            dir.remove(Name::new(&name).unwrap()).unwrap();
+        }
+        for name in logs[to].names() {
+            let name = Name::new(&name).unwrap();
+            dir.put(name, logs[to].contents(name).unwrap());
+        }
+        reader.refresh().unwrap();
+        for number in [4, 3, 40] {
+            let found = reader.read(ReadMode::Strict, id(number)).unwrap().unwrap();
+            assert_eq!(found.payload, vec![to as u8 + 1; 300], "{number}");
+        }
+    }
+}
+
 #[test]
 fn a_log_is_whole_if_each_of_its_segments_is() {
     let dir = log(40);
@@ -367,6 +396,7 @@ fn a_log_is_whole_if_each_of_its_segments_is() {
                     // The first that fails, in order.
                     by_segment = by_segment.and_then(|(entries, ..)| {
                         let report = reader.verify_segment(mode, number).map_err(text)?;
+                        assert_eq!(report.segments, 1, "it is about one");
                         Ok((entries + report.entries, report.last_id, report.torn))
                     });
                 }

@@ -243,6 +243,18 @@ mod tests {
     }
 
     #[test]
+    fn leftovers_are_cleared_away_sixteen_at_a_time() {
+        let dir = MemoryDirectory::new();
+        for nonce in 0..40 {
+            dir.put(temporary_name(name("data"), 1 << 40 | nonce).unwrap().as_name(), vec![1]);
+        }
+        for left in [24, 8, 0, 0] {
+            dir.atomic_write_durable("data", b"new").unwrap();
+            assert_eq!(dir.names().len(), left + 1);
+        }
+    }
+
+    #[test]
     fn atomic_write_replaces_the_whole_content_and_leaves_no_other_file() {
         let dir = MemoryDirectory::new();
         dir.atomic_write_durable("a/data", b"a long first content").unwrap();

@@ -2,7 +2,6 @@
 //!
 //! Must never refuse with anything done, nor let a frame begin that its file cannot hold.
 
-use crate::bytes::frame::HEADER_BYTES;
 use crate::error::{Error, Limit};
 use crate::storage::Directory;
 
@@ -90,13 +89,13 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// Whether the log must rotate before that many bytes of frames.
     pub(super) fn is_full(&self, bytes: u64) -> bool {
         let end = self.tail.offset().saturating_add(bytes);
-        let position = u64::from(self.tail.position()).saturating_add(bytes / HEADER_BYTES as u64);
         let created = self.chain.last().map_or(0, |segment| segment.created_ms);
         let old = self
             .settings
             .segment_age_ms_max
             .is_some_and(|age| self.hooks.now_ms().saturating_sub(created) >= age);
-        let full = end > self.settings.segment_bytes || position > u64::from(u32::MAX - 1);
+        // An entry takes eight bytes at least: no segment and batch come near 2^32 of them.
+        let full = end > self.settings.segment_bytes;
         (full || old) && self.tail.position() > 0 || end > self.settings.file_bytes_max
     }
 

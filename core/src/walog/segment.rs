@@ -422,3 +422,53 @@ where
 fn control(frame: &Frame<'_>) -> Result<Control, BadControl> {
     Control::decode(frame.payload)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use crate::ReadMode;
+    use crate::bytes::control::Control;
+    use crate::bytes::crc::Crc;
+    use crate::bytes::frame::{Codec, Flags};
+    use crate::bytes::header::segment_salt;
+    use crate::error::{CorruptionKind, Error};
+    use crate::storage::{MemoryDirectory, Name};
+    use crate::walog::{RawWalReader, RawWalWriter, WalOptions};
+
+    /// No writer puts one there; what looks so was not written as it is.
+    #[test]
+    fn a_control_frame_within_a_batch_is_damage() {
+        let dir = MemoryDirectory::new();
+        let options = || WalOptions::new().log_id(7).alignment(4);
+        drop(RawWalWriter::open(dir.clone(), options()).unwrap());
+        let name = Name::new("wal/00000001.WAL").unwrap();
+        let mut bytes = dir.contents(name).unwrap();
+        let crc = Crc::detect();
+        let codec = Codec::new(crc, segment_salt(crc, 7, 1), 4);
+        let (control, length) = Control::Mark.encode();
+        let more = Flags { more: true, ..Flags::default() };
+        let frames: [(Flags, u32, Vec<u8>); 3] = [
+            (more, 1, b"one!".to_vec()),
+            (Flags { control: true, ..Flags::default() }, 1, control[..length].to_vec()),
+            (Flags::default(), 2, b"two!".to_vec()),
+        ];
+        for (flags, position, payload) in frames {
+            let length = u32::try_from(payload.len()).unwrap();
+            let (head, _) =
+                codec.encode(bytes.len() as u64, flags, position, length, |crc, seed| {
+                    crc.update(seed, &payload)
+                });
+            bytes.extend(head);
+            bytes.extend(&payload);
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+        }
+        dir.put(name, bytes);
+        let mut reader = RawWalReader::open(dir, options()).unwrap();
+        for mode in [ReadMode::Strict, ReadMode::BestEffort] {
+            let found = reader.entries(mode).unwrap().next().map(drop);
+            let Err(Error::Corrupt(found)) = found else { panic!("it was read: {found:?}") };
+            assert_eq!(found.kind, CorruptionKind::Control);
+        }
+    }
+}

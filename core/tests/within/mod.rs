@@ -4,10 +4,10 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use durability_core::embedded_io::{ErrorType, Write};
+use durability_core::embedded_io::{ErrorType, Read, Seek, SeekFrom, Write};
 use durability_core::storage::{
     AppendFile, Capabilities, Directory, Folder, Locking, MemoryDirectory, MemoryError, Name,
-    StoreError as _,
+    ReadFile, StoreError as _,
 };
 
 /// What comes of opening a file again for appending.
@@ -25,15 +25,60 @@ pub struct Within {
     /// Creations to come that find the name taken, by a file that no listing shows.
     pub taken: Cell<u32>,
     pub reopening: Cell<Reopening>,
+    pub done: Rc<Done>,
+}
+
+/// What was asked of it so far.
+#[derive(Debug, Default)]
+pub struct Done {
     /// Where each write ended.
-    pub ends: Rc<RefCell<Vec<u64>>>,
+    pub ends: RefCell<Vec<u64>>,
+    /// What was asked for with each creation.
+    pub rooms: RefCell<Vec<u64>>,
+    pub syncs: Cell<u32>,
+    pub trims: Cell<u32>,
+    pub folder_syncs: Cell<u32>,
+    pub bytes_read: Cell<usize>,
+}
+
+fn one_more(count: &Cell<u32>) {
+    count.set(count.get() + 1);
 }
 
 /// A file that is written in whole granules.
 pub struct Appender {
     file: <MemoryDirectory as Directory>::Appender,
     granule: u64,
-    ends: Rc<RefCell<Vec<u64>>>,
+    done: Rc<Done>,
+}
+
+pub struct Reader {
+    file: <MemoryDirectory as Directory>::Reader,
+    done: Rc<Done>,
+}
+
+impl ErrorType for Reader {
+    type Error = MemoryError;
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, MemoryError> {
+        let count = self.file.read(buffer)?;
+        self.done.bytes_read.set(self.done.bytes_read.get() + count);
+        Ok(count)
+    }
+}
+
+impl Seek for Reader {
+    fn seek(&mut self, to: SeekFrom) -> Result<u64, MemoryError> {
+        self.file.seek(to)
+    }
+}
+
+impl ReadFile for Reader {
+    fn len(&mut self) -> Result<u64, MemoryError> {
+        self.file.len()
+    }
 }
 
 impl ErrorType for Appender {
@@ -44,7 +89,7 @@ impl Write for Appender {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, MemoryError> {
         assert_eq!(bytes.len() as u64 % self.granule, 0, "a granule was split");
         let count = self.file.write(bytes)?;
-        self.ends.borrow_mut().push(self.file.position());
+        self.done.ends.borrow_mut().push(self.file.position());
         Ok(count)
     }
 
@@ -59,10 +104,12 @@ impl AppendFile for Appender {
     }
 
     fn sync_data(&mut self) -> Result<(), MemoryError> {
+        one_more(&self.done.syncs);
         self.file.sync_data()
     }
 
     fn trim(&mut self) -> Result<(), MemoryError> {
+        one_more(&self.done.trims);
         self.file.trim()
     }
 }
@@ -71,13 +118,13 @@ pub type Shared = Rc<Within>;
 
 pub fn within(memory: &MemoryDirectory, capabilities: Capabilities) -> Shared {
     let (taken, reopening) = (Cell::new(0), Cell::new(Reopening::AsCapable));
-    Rc::new(Within { memory: memory.clone(), capabilities, taken, reopening, ends: Rc::default() })
+    Rc::new(Within { memory: memory.clone(), capabilities, taken, reopening, done: Rc::default() })
 }
 
 impl Within {
     fn file(&self, file: <MemoryDirectory as Directory>::Appender) -> Appender {
         let granule = u64::from(self.capabilities.write_granule());
-        Appender { file, granule, ends: Rc::clone(&self.ends) }
+        Appender { file, granule, done: Rc::clone(&self.done) }
     }
 }
 
@@ -88,7 +135,7 @@ pub fn files_of(bytes: u64) -> Capabilities {
 
 impl Directory for Within {
     type Error = MemoryError;
-    type Reader = <MemoryDirectory as Directory>::Reader;
+    type Reader = Reader;
     type Appender = Appender;
     type Lock = <MemoryDirectory as Directory>::Lock;
 
@@ -97,10 +144,11 @@ impl Directory for Within {
     }
 
     fn open(&self, name: Name<'_>) -> Result<Option<Self::Reader>, MemoryError> {
-        self.memory.open(name)
+        Ok(self.memory.open(name)?.map(|file| Reader { file, done: Rc::clone(&self.done) }))
     }
 
     fn create(&self, name: Name<'_>, reserve: u64) -> Result<Option<Self::Appender>, MemoryError> {
+        self.done.rooms.borrow_mut().push(reserve);
         if let Some(left) = self.taken.get().checked_sub(1) {
             self.taken.set(left);
             return Ok(None);
@@ -131,6 +179,7 @@ impl Directory for Within {
     }
 
     fn sync_dir(&self, folder: Folder<'_>) -> Result<(), MemoryError> {
+        one_more(&self.done.folder_syncs);
         self.memory.sync_dir(folder)
     }
 

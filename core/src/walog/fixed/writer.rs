@@ -300,10 +300,8 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         let (payload, position) = (bytes.get(..length).unwrap_or_default(), self.tail.position());
         let header = self.tail.sink()?.append_any(codec, flags, position, payload)?;
         self.tail.appended(&header);
-        match control {
-            Control::Close => self.tail.set_closed(),
-            Control::Prune { .. } => self.tail.set_pruned(),
-            _ => {}
+        if let Control::Prune { .. } = control {
+            self.tail.set_pruned();
         }
         Ok(())
     }
