@@ -8,6 +8,9 @@ mod chain;
 mod closed;
 #[cfg(feature = "alloc")]
 mod commit;
+#[cfg(all(test, feature = "alloc"))]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+mod crafted_tests;
 #[cfg(feature = "alloc")]
 mod discover;
 #[cfg(feature = "alloc")]
