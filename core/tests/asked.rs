@@ -129,6 +129,23 @@ fn a_log_that_was_closed_is_opened_without_being_read() {
     }
 }
 
+/// Its tail was opened, and nothing was put into it.
+#[test]
+fn a_log_that_was_closed_and_is_closed_again_is_as_it_was() {
+    let memory = MemoryDirectory::new();
+    let mut wal = RawWalWriter::open(memory.clone(), options()).unwrap();
+    wal.append(b"one").unwrap();
+    wal.close().unwrap();
+    let name = Name::new("wal/00000001.WAL").unwrap();
+    let before = memory.contents(name).unwrap();
+    for _ in 0..2 {
+        let wal = RawWalWriter::open(memory.clone(), options()).unwrap();
+        let wal = StagedWriter::new(wal).unwrap();
+        wal.into_writer().unwrap().close().unwrap();
+        assert_eq!(memory.contents(name).unwrap(), before);
+    }
+}
+
 /// As reading all of it would: with another alignment, or in the other form.
 #[test]
 fn a_log_that_was_closed_is_gone_on_with_otherwise() {

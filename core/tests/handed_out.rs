@@ -202,6 +202,16 @@ fn what_is_staged_beside_a_commit_fills_its_room_to_the_last_byte() {
     for frame in [32, 64, 128, 256] {
         assert_eq!(filled(frame), most, "frames of {frame} bytes");
     }
+    // What fills it is no less welcome where memory must be made for it.
+    let dir = shared();
+    let mut wal = staged(&dir, options());
+    assert!(stage(&mut wal, b"one"));
+    let mut commit = wal.begin(true).unwrap().unwrap();
+    assert!(stage(&mut wal, &[1; 272 - 16]));
+    assert!(stage(&mut wal, &vec![1; most - 272 - 16]));
+    assert_eq!(wal.staged_bytes(), most);
+    commit.run(&dir).unwrap();
+    let _through = wal.end(commit).unwrap();
 }
 
 #[test]

@@ -359,8 +359,8 @@ fn other_frames_in_the_place_of_those_that_were_passed_are_counted_anew() {
         drop(wal);
         dir
     };
-    let long = 20 + 20 + if is_compact() { 8 } else { 16 };
-    let (dir, other) = (log(&[20, 20, 4, 4, 4, 4]), log(&[long, 4, 4, 4, 4, 4]));
+    let both = 20 + 20 + if is_compact() { 8 } else { 16 };
+    let (dir, other) = (log(&[20, 20, 4, 4, 4, 4]), log(&[both, 4, 4, 4, 4, 4]));
     let name = Name::new("wal/00000001.WAL").unwrap();
     let mut reader = Reader::open(dir.clone(), options()).unwrap();
     assert_eq!(reader.read(ReadMode::Strict, id(2)).unwrap().unwrap().payload, [1; 20]);

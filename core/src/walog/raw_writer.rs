@@ -376,8 +376,10 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         let payload = bytes.get(..length).unwrap_or_default();
         let header = self.tail.sink()?.append_any(codec, flags, position, payload)?;
         self.tail.appended(&header);
-        if let Control::Prune { .. } = control {
-            self.tail.set_pruned();
+        match control {
+            Control::Close => self.tail.set_closed(),
+            Control::Prune { .. } => self.tail.set_pruned(),
+            _ => {}
         }
         Ok(())
     }

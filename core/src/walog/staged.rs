@@ -348,9 +348,10 @@ impl<D: Directory, H: Hooks> StagedWriter<D, H> {
     fn pad(&mut self) -> Result<(), Error<D::Error>> {
         let unit = self.writer.settings.commit_alignment;
         if unit > 1 {
+            // A unit, and a frame where none fits the rest: the pad must not write.
+            let most = unit as usize + usize::try_from(self.writer.frame_bytes(1)).unwrap_or(0);
             let sink = self.writer.tail.sink()?;
-            // A unit, and the next where a frame does not fit the rest: the pad must not write.
-            sink.grow(sink.buffered().saturating_add(2 * unit as usize + 512))?;
+            sink.grow(sink.buffered().saturating_add(most))?;
             self.writer.poisoned = true;
             self.writer.pad_commit()?;
             self.writer.poisoned = false;

@@ -175,6 +175,10 @@ where
         self.closed
     }
 
+    pub(super) const fn set_closed(&mut self) {
+        self.closed = true;
+    }
+
     /// Whether the end was found in front of a close frame that must be written again before anything follows.
     pub(super) const fn close_again(&self) -> bool {
         self.close_again
