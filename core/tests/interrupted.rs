@@ -6,8 +6,10 @@
     reason = "a test runs on a host, and a failed expectation is what fails it"
 )]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::rc::Rc;
 
 use durability_core::ReadMode;
 use durability_core::checkpoint::{
@@ -56,17 +58,19 @@ impl StoreError for Failure {
     }
 }
 
-/// Memory. If it is busy, every second read of a file and every second write to one is interrupted, the first included.
+/// Memory, of which no file can be read once it is broken. If it is busy, every second read of a file and every second write to one is interrupted, the first included.
 #[derive(Clone)]
-struct Busy {
+struct Medium {
     memory: MemoryDirectory,
     busy: bool,
+    broken: Rc<Cell<bool>>,
 }
 
 struct File<F> {
     inner: F,
     busy: bool,
     turn: bool,
+    broken: Rc<Cell<bool>>,
 }
 
 impl<F> File<F> {
@@ -83,6 +87,9 @@ impl<F> ErrorType for File<F> {
 impl<F: Read<Error = MemoryError>> Read for File<F> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         self.turn()?;
+        if self.broken.get() {
+            return Err(Failure::Memory(MemoryError::NotFound));
+        }
         self.inner.read(buffer).map_err(Failure::Memory)
     }
 }
@@ -120,14 +127,15 @@ impl<F: AppendFile<Error = MemoryError>> AppendFile for File<F> {
     }
 }
 
-impl Busy {
+impl Medium {
     fn new(busy: bool) -> Self {
-        Self { memory: MemoryDirectory::new(), busy }
+        Self { memory: MemoryDirectory::new(), busy, broken: Rc::default() }
     }
 
     fn file<F>(&self, file: Result<Option<F>, MemoryError>) -> Result<Option<File<F>>, Failure> {
         let file = file.map_err(Failure::Memory)?;
-        Ok(file.map(|inner| File { inner, busy: self.busy, turn: false }))
+        let (busy, broken) = (self.busy, &self.broken);
+        Ok(file.map(|inner| File { inner, busy, turn: false, broken: Rc::clone(broken) }))
     }
 
     fn contents(&self) -> BTreeMap<String, Vec<u8>> {
@@ -137,7 +145,7 @@ impl Busy {
     }
 }
 
-impl Directory for Busy {
+impl Directory for Medium {
     type Error = Failure;
     type Reader = File<<MemoryDirectory as Directory>::Reader>;
     type Appender = File<<MemoryDirectory as Directory>::Appender>;
@@ -191,9 +199,9 @@ impl Directory for Busy {
 type Outcome = (BTreeMap<String, Vec<u8>>, Vec<Vec<u8>>);
 
 /// What a scenario leaves and shows is the same, however often it is interrupted.
-fn same(scenario: impl Fn(&Busy) -> Vec<Vec<u8>>) {
+fn same(scenario: impl Fn(&Medium) -> Vec<Vec<u8>>) {
     let outcome = |busy| -> Outcome {
-        let dir = Busy::new(busy);
+        let dir = Medium::new(busy);
         let shown = scenario(&dir);
         (dir.contents(), shown)
     };
@@ -206,7 +214,7 @@ fn options() -> WalOptions {
     WalOptions::new().buffer_bytes(256).read_bytes(256).segment_bytes(1024).log_id(3)
 }
 
-fn shown(dir: &Busy, mode: ReadMode) -> Vec<Vec<u8>> {
+fn shown(dir: &Medium, mode: ReadMode) -> Vec<Vec<u8>> {
     let mut reader = RawWalReader::open(dir.clone(), options()).unwrap();
     let mut entries = reader.entries(mode).unwrap();
     let mut shown = Vec::new();
@@ -339,4 +347,38 @@ fn a_small_file_is_replaced() {
         dir.atomic_write_durable("one", b"second").unwrap();
         vec![dir.memory.contents(Name::new("one").unwrap()).unwrap()]
     });
+}
+
+/// Not again and again.
+#[test]
+fn what_cannot_be_read_is_an_error() {
+    let dir = Medium::new(true);
+    let mut wal = RawWalWriter::open(dir.clone(), options()).unwrap();
+    fill(&mut wal, 20);
+    let log = Name::new("EVENTS.LOG").unwrap();
+    let state = Name::new("STATE.CKP").unwrap();
+    drop(RecordLogWriter::create(dir.clone(), log, RecordLogOptions::new()).unwrap());
+    let (meta, small) = (CheckpointMeta::default(), CheckpointOptions::new());
+    let _summary =
+        CheckpointWriter::create(dir.clone(), state, meta, small).unwrap().finish().unwrap();
+    let mut reader = RawWalReader::open(dir.clone(), options()).unwrap();
+    let mut memory = [0; 512];
+    dir.broken.set(true);
+    let next = reader.entries(ReadMode::BestEffort).unwrap().next().map(drop);
+    let mut refused = vec![
+        next,
+        reader.read(ReadMode::BestEffort, wal.first_entry_id()).map(drop),
+        RawWalReader::open(dir.clone(), options()).map(drop),
+        FixedWalReader::open(dir.clone(), options(), ReadMode::BestEffort, &mut memory).map(drop),
+        RecordLogReader::open(dir.clone(), log, ReadMode::BestEffort, RecordLogOptions::new())
+            .map(drop),
+        CheckpointReader::open(dir.clone(), state, small).map(drop),
+    ];
+    drop(wal);
+    refused.push(RawWalWriter::open(dir.clone(), options()).map(drop));
+    refused.push(FixedWalWriter::open(dir, options(), &mut memory).map(drop));
+    for (index, refused) in refused.into_iter().enumerate() {
+        let store = matches!(refused, Err(durability_core::Error::Store { .. }));
+        assert!(store, "{index}: {refused:?}");
+    }
 }
