@@ -9,8 +9,10 @@
 
 mod within;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
+use durability_core::embedded_io::Write as _;
 use durability_core::storage::{Capabilities, Directory as _, MemoryDirectory, Name};
 use durability_core::walog::{RawWalReader, RawWalWriter, Staged, StagedWriter, Step, WalOptions};
 use durability_core::{CorruptionKind, EntryId, Error, ReadMode};
@@ -240,7 +242,6 @@ fn a_segment_is_taken_for_one_made_ready_only_by_its_own_mark() {
 /// What stands behind a place in a file stays when less is written there.
 #[test]
 fn a_write_within_a_file_of_memory_leaves_what_is_behind_it() {
-    use durability_core::embedded_io::Write as _;
     let (memory, name) = (MemoryDirectory::new(), Name::new("one").unwrap());
     memory.put(name, b"0123456789".to_vec());
     let mut file = memory.reopen(name, 2).unwrap().unwrap();
@@ -282,5 +283,81 @@ fn one_dead_segment_is_kept_to_be_used_again_and_no_second_one() {
         drop(preparation);
         drop(wal);
         assert_eq!(segments(&memory).len(), 1, "who goes leaves none of them");
+    }
+}
+
+/// The second look is at what the file holds by then.
+#[test]
+fn what_a_writer_completes_while_it_is_judged_is_no_torn_tail() {
+    let memory = MemoryDirectory::new();
+    let mut wal = RawWalWriter::open(memory.clone(), options()).unwrap();
+    wal.append(b"one").unwrap();
+    wal.append(&[2; 90]).unwrap();
+    let _durable = wal.flush_and_sync().unwrap();
+    drop(wal);
+    let name = Name::new("wal/00000001.WAL").unwrap();
+    let whole = memory.contents(name).unwrap();
+    // All that a reader finds if the second entry's last bytes come right behind the `at`th read, and where that was.
+    let read = |at: usize| {
+        let memory = MemoryDirectory::new();
+        let torn = whole.len() - 30;
+        memory.put(name, [&whole[..torn], &[0; 30]].concat());
+        let dir = within(&memory, files_of(u64::MAX));
+        let mut reader = RawWalReader::open(Rc::clone(&dir), options()).unwrap();
+        let (offsets, told) = (Rc::new(RefCell::new(Vec::new())), memory.clone());
+        let (seen, rest) = (Rc::clone(&offsets), whole[torn..].to_vec());
+        *dir.done.on_read.borrow_mut() = Some(Box::new(move |offset| {
+            seen.borrow_mut().push(offset);
+            if seen.borrow().len() == at {
+                let mut file = told.reopen(name, torn as u64).unwrap().unwrap();
+                file.write_all(&rest).unwrap();
+            }
+        }));
+        let mut entries = reader.entries(ReadMode::Strict).unwrap();
+        let mut count = 0;
+        let torn = loop {
+            match entries.next() {
+                Ok(Some(_)) => count += 1,
+                Ok(None) => break false,
+                Err(Error::TornTail { .. }) => break true,
+                Err(other) => panic!("{other}"),
+            }
+        };
+        let offsets = offsets.borrow().clone();
+        (count, torn, offsets)
+    };
+    let (count, torn, offsets) = read(usize::MAX);
+    assert_eq!((count, torn), (1, true));
+    // The first read of frames, and the last but one of all.
+    let first = offsets.iter().position(|&offset| offset >= HEADER).unwrap() + 1;
+    let (count, torn, _) = read(first);
+    assert_eq!((count, torn), (2, false), "{offsets:?}");
+    assert!(offsets.len() > first);
+}
+
+/// A listing need not be of one moment: it may miss a tail that says that a segment was pruned, and show that this is gone.
+#[test]
+fn a_hole_that_a_listing_shows_is_looked_at_again_by_a_reader() {
+    let memory = MemoryDirectory::new();
+    let mut wal = RawWalWriter::open(memory.clone(), options().segment_bytes(256)).unwrap();
+    for number in 1..=4_u8 {
+        wal.append(&[number; 150]).unwrap();
+    }
+    assert_eq!(wal.tail_segment(), 4);
+    wal.truncate_prefix(EntryId::new(2).unwrap()).unwrap();
+    assert_eq!(segments(&memory).len(), 3);
+    drop(wal);
+    let dir = within(&memory, files_of(u64::MAX));
+    for missed in [None, Some("00000004.WAL")] {
+        *dir.unlisted.borrow_mut() = missed;
+        let mut reader = RawWalReader::open(Rc::clone(&dir), options()).unwrap();
+        let mut entries = reader.entries(ReadMode::Strict).unwrap();
+        assert_eq!(entries.next().unwrap().unwrap().id, 2, "{missed:?}");
+    }
+    // The tail is gone indeed: the second look finds the same.
+    memory.remove(Name::new("wal/00000004.WAL").unwrap()).unwrap();
+    match RawWalReader::open(dir, options()) {
+        Err(Error::Corrupt(found)) => assert_eq!(found.kind, CorruptionKind::Hole { segment: 1 }),
+        other => panic!("{other:?}"),
     }
 }

@@ -25,11 +25,13 @@ pub struct Within {
     /// Creations to come that find the name taken, by a file that no listing shows.
     pub taken: Cell<u32>,
     pub reopening: Cell<Reopening>,
+    /// A file that the next listing does not show: one that was begun while it went on.
+    pub unlisted: RefCell<Option<&'static str>>,
     pub done: Rc<Done>,
 }
 
 /// What was asked of it so far.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Done {
     /// Where each write ended.
     pub ends: RefCell<Vec<u64>>,
@@ -39,6 +41,8 @@ pub struct Done {
     pub trims: Cell<u32>,
     pub folder_syncs: Cell<u32>,
     pub bytes_read: Cell<usize>,
+    /// What each read is told to: its offset.
+    pub on_read: RefCell<Option<Box<dyn FnMut(u64)>>>,
 }
 
 fn one_more(count: &Cell<u32>) {
@@ -79,6 +83,15 @@ impl ReadFile for Reader {
     fn len(&mut self) -> Result<u64, MemoryError> {
         self.file.len()
     }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, MemoryError> {
+        self.seek(SeekFrom::Start(offset))?;
+        let count = self.read(buffer)?;
+        if let Some(told) = &mut *self.done.on_read.borrow_mut() {
+            told(offset);
+        }
+        Ok(count)
+    }
 }
 
 impl ErrorType for Appender {
@@ -118,7 +131,14 @@ pub type Shared = Rc<Within>;
 
 pub fn within(memory: &MemoryDirectory, capabilities: Capabilities) -> Shared {
     let (taken, reopening) = (Cell::new(0), Cell::new(Reopening::AsCapable));
-    Rc::new(Within { memory: memory.clone(), capabilities, taken, reopening, done: Rc::default() })
+    Rc::new(Within {
+        memory: memory.clone(),
+        capabilities,
+        taken,
+        reopening,
+        unlisted: RefCell::default(),
+        done: Rc::default(),
+    })
 }
 
 impl Within {
@@ -171,7 +191,12 @@ impl Directory for Within {
     }
 
     fn list(&self, folder: Folder<'_>, each: &mut dyn FnMut(&str)) -> Result<(), MemoryError> {
-        self.memory.list(folder, each)
+        let unlisted = self.unlisted.borrow_mut().take();
+        self.memory.list(folder, &mut |file| {
+            if Some(file) != unlisted {
+                each(file);
+            }
+        })
     }
 
     fn sync_file(&self, name: Name<'_>) -> Result<(), MemoryError> {
