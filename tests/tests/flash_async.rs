@@ -10,7 +10,7 @@
 
 use durability_core::walog::{FixedWalReader, FixedWalWriter, WalOptions};
 use durability_core::{EntryId, ReadMode};
-use durability_flash::embedded_storage::nor_flash::ErrorType;
+use durability_flash::embedded_storage::nor_flash::{ErrorType, NorFlash as SyncNorFlash};
 use durability_flash::{
     AsyncError, AsyncFlashDirectory, AsyncWalReader, AsyncWalWriter, FlashDirectory,
     FlashOperation, FlashOptions,
@@ -554,6 +554,26 @@ impl NorFlash for Nowhere {
     async fn write(&mut self, _: u32, _: &[u8]) -> Result<(), NorError> {
         Err(NorError::Failed)
     }
+}
+
+#[test]
+fn a_tombstone_of_which_one_bit_is_there_is_not_programmed_again() {
+    let mut story = Story::<4, 512>::new(NorChip::new(2 * SLOTS));
+    let mut memory = Memory::enough::<4, 512>();
+    story.tell("AAAAAAAAAAAAAAAAAAAAAAAA", &mut memory);
+    // In every slot, so that it is where the first segment is.
+    for slot in 1..=u32::try_from(SLOTS).unwrap() {
+        story.driver.with(|chip| {
+            SyncNorFlash::write(chip, slot * 1024 - 8, &[0xFE, 0xFF, 0xFF, 0xFF]).unwrap();
+        });
+    }
+    let Memory { queue, ahead, buffer } = &mut memory;
+    let mut dir = block_on(Dir::mount(story.driver.clone(), flash(), queue, ahead)).unwrap();
+    let mut log = block_on(AsyncWalWriter::open(&mut dir, wal(), buffer)).unwrap();
+    assert!(log.segments() > 2);
+    block_on(log.truncate_prefix(log.next_entry_id())).unwrap();
+    assert_eq!(log.segments(), 1);
+    assert_eq!(log.in_place().reads, 0);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::FlashError;
 use crate::layout::small;
 use crate::observe::State;
 use crate::record::HEADER_BYTES;
-use crate::region::Region;
+use crate::region::{Region, Slot};
 
 use super::deferred::Deferred;
 use super::error::{AsyncError, Doubt, FlashOperation};
@@ -155,6 +155,20 @@ where
                 && self.flash.load(offset, header.end.saturating_sub(header.start)).await?;
             if !loaded {
                 break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what it takes to find a log's oldest segments and to bury them.
+    pub(super) async fn load_for_prune(&mut self) -> Result<(), AsyncError<F::Error>> {
+        self.load_heads(0).await?;
+        let (tombstones, bytes) = (self.layout.tombstones(), self.layout.tombstone_bytes());
+        for slot in 0..SLOTS {
+            let looked_at = |slot: &Slot| slot.state == State::File && !slot.never_buried;
+            if self.table.get(slot).is_some_and(looked_at) {
+                let offset = self.layout.start(slot).saturating_add(tombstones);
+                self.flash.load(offset, bytes).await?;
             }
         }
         Ok(())

@@ -194,7 +194,7 @@ where
     /// [`AsyncError::InDoubt`], [`AsyncError::Driver`], and [`AsyncError::Log`] as [`FixedWalWriter::truncate_prefix`].
     pub async fn truncate_prefix(&mut self, before: EntryId) -> Result<(), AsyncError<F::Error>> {
         self.begin().await?;
-        self.dir.alone()?.load_heads(0).await?;
+        self.dir.alone()?.load_for_prune().await?;
         self.wal.truncate_prefix(before)?;
         self.settle().await
     }
@@ -207,7 +207,7 @@ where
     /// As [`truncate_prefix`](Self::truncate_prefix).
     pub async fn truncate_to_segments(&mut self, count: u32) -> Result<(), AsyncError<F::Error>> {
         self.begin().await?;
-        self.dir.alone()?.load_heads(0).await?;
+        self.dir.alone()?.load_for_prune().await?;
         self.wal.truncate_to_segments(count)?;
         self.settle().await
     }
