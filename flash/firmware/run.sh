@@ -76,6 +76,7 @@ size=$(command -v llvm-size || command -v size) || skip 'there is no llvm-size, 
 for target in $arm $riscv; do
     cargo build --release --locked --features peers --target $target "${std[@]}"
     cargo build --release --locked --no-default-features --bin size_fixed --target $target "${std[@]}"
+    cargo build --release --locked --no-default-features --features async --bin size_async --target $target "${std[@]}"
 done
 
 image() {
@@ -115,6 +116,7 @@ sizes() {
     echo '|---|--:|--:|--:|--:|--:|--:|'
     row size_baseline 'no log: the driver, records programmed and read back'
     row size_fixed 'the log of raw records without a heap: what open, append, sync, replay and the flash directory add' size_baseline
+    row size_async 'the same through a driver that is awaited: feature `async`' size_baseline
     row size_wal 'the log of raw records with a heap: what open, append, sync, replay and the flash directory add, a heap of 8 KiB included' size_baseline
     row size_queue 'sequential-storage 8: what push and iterating the queue add' size_baseline
     row size_ekv 'ekv 1: what transactions and a cursor add' size_baseline
@@ -124,7 +126,7 @@ sizes() {
 found=$CARGO_TARGET_DIR/found.md
 : >"$found"
 for target in $arm $riscv; do
-    for program in size_baseline size_fixed size_wal size_queue size_ekv; do
+    for program in size_baseline size_fixed size_async size_wal size_queue size_ekv; do
         emulate $target $program || { echo "$program fails on $target" && exit 1; }
     done
     emulate $target logger | tee -a "$found"

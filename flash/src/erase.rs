@@ -7,7 +7,7 @@ use embedded_storage::nor_flash::NorFlash;
 use crate::FlashError;
 use crate::layout::GRANULE_BYTES_MAX;
 use crate::observe::State;
-use crate::record::{Kind, Shape, SlotRecord};
+use crate::record::{FileHeader, Kind, Shape, SlotRecord};
 use crate::region::{Region, Result, failed};
 
 /// A slot on its way to being ready.
@@ -82,6 +82,13 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
         }
         // crash: not ready, so that all but the first block is erased again
         self.program_record(number, self.layout.ready(), &record.encode(Kind::Ready, shape), &[])?;
+        if self.is_deferred() {
+            if let Some(slot) = self.table.get_mut(number) {
+                slot.erases = erases;
+            }
+            self.believe(number, FileHeader { sequence: 0, name_bytes: 0 }, 0, State::Ready);
+            return Ok(None);
+        }
         let seen = self.observe(number)?;
         self.note(number, &seen);
         Ok(None)
@@ -93,6 +100,9 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
         let zeros = [0; GRANULE_BYTES_MAX];
         let zeros = zeros.get(..granule as usize).unwrap_or_default();
         let mut at = self.layout.tombstones();
+        if self.is_deferred() && self.table.get(slot).is_some_and(|slot| slot.never_buried) {
+            return self.program(slot, at, zeros);
+        }
         while at < self.layout.slot_bytes {
             let next = at.saturating_add(granule);
             if self.zero_bits(slot, at, next)? == 0 {

@@ -2,6 +2,9 @@
 //!
 //! Must never be computed from what flash holds: only from the chip's shape and the options.
 
+#[cfg(feature = "async")]
+use core::ops::Range;
+
 use embedded_storage::nor_flash::NorFlash;
 
 use crate::record::{HEADER_BYTES, SLOT_RECORD_BYTES};
@@ -126,5 +129,49 @@ impl Layout {
     /// Bytes of all tombstones.
     pub(crate) const fn tombstone_bytes(&self) -> u32 {
         TOMBSTONES * self.granule as u32
+    }
+}
+
+/// Bytes in the header of a segment: core/FORMAT.md, "Headers". To know what will be read next, and for nothing else.
+#[cfg(feature = "async")]
+const SEGMENT_HEADER_BYTES: u32 = 72;
+
+#[cfg(feature = "async")]
+impl Layout {
+    /// The slot that holds a place on the chip.
+    pub(crate) const fn slot_of(&self, offset: u32) -> Option<usize> {
+        match offset.checked_sub(self.offset) {
+            Some(within) => match within.checked_div(self.slot_bytes) {
+                Some(slot) => Some(slot as usize),
+                None => None,
+            },
+            None => None,
+        }
+    }
+
+    /// Where on the chip a slot has the frames of a segment, if it holds one.
+    pub(crate) const fn frames(&self, slot: usize) -> Range<u32> {
+        let start = self.start(slot);
+        let from = start.saturating_add(self.segment_header().end);
+        from..start.saturating_add(self.ready())
+    }
+
+    /// Where in a slot the header of a segment is, if it holds one.
+    pub(crate) const fn segment_header(&self) -> Range<u32> {
+        self.data()..self.data().saturating_add(SEGMENT_HEADER_BYTES)
+    }
+
+    /// Whether a read that begins there is one of a file.
+    pub(crate) fn holds_file(&self, offset: u32) -> bool {
+        self.slot_of(offset).is_some_and(|slot| {
+            let start = self.start(slot);
+            let from = start.saturating_add(self.data());
+            (from..start.saturating_add(self.ready())).contains(&offset)
+        })
+    }
+
+    /// Whether a read that begins there is one of frames.
+    pub(crate) fn holds_frames(&self, offset: u32) -> bool {
+        self.slot_of(offset).is_some_and(|slot| self.frames(slot).contains(&offset))
     }
 }

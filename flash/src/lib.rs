@@ -11,6 +11,8 @@ mod observe;
 mod options;
 mod record;
 mod region;
+#[cfg(feature = "async")]
+mod waiting;
 
 pub use directory::{FlashDirectory, Usage};
 pub use embedded_storage;
@@ -18,3 +20,8 @@ pub use error::FlashError;
 pub use files::{FlashAppender, FlashReader};
 pub use options::FlashOptions;
 pub use record::Shape;
+#[cfg(feature = "async")]
+pub use waiting::{
+    AsyncError, AsyncFlashDirectory, AsyncWalReader, AsyncWalWriter, DeferredError, Doubt,
+    FlashOperation, InPlace,
+};

@@ -25,6 +25,23 @@ pub(crate) struct Slot {
     pub(crate) name_crc: u32,
     pub(crate) name_bytes: u8,
     pub(crate) state: State,
+    /// Nothing was ever seen where tombstones go.
+    pub(crate) never_buried: bool,
+    /// What was last programmed into its headers has not been read back yet.
+    pub(crate) unchecked: bool,
+}
+
+impl Slot {
+    /// Of which nothing is known.
+    const UNKNOWN: Self = Self {
+        erases: 0,
+        sequence: 0,
+        name_crc: 0,
+        name_bytes: 0,
+        state: State::Dirty,
+        never_buried: false,
+        unchecked: false,
+    };
 }
 
 /// A region of flash: what all handles share.
@@ -34,47 +51,80 @@ pub(crate) struct Region<F, const SLOTS: usize> {
     pub(crate) table: [Slot; SLOTS],
     /// The sequence number of the next file.
     pub(crate) next_file: u32,
-    nonces: u32,
+    pub(crate) nonces: u32,
     seed: u64,
     never_reopen: bool,
+    /// What is programmed waits, for somebody who reads it back then.
+    #[cfg(feature = "async")]
+    pub(crate) deferred: bool,
     pub(crate) erasing: Option<Erasing>,
+}
+
+/// What mounting has learned so far.
+pub(crate) struct Mounting<const SLOTS: usize> {
+    erases_max: u32,
+    unknown: [bool; SLOTS],
 }
 
 impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     /// A region of which nothing is known yet: every slot is dirty.
     pub(crate) fn new(flash: F, options: &FlashOptions) -> Result<Self, F> {
         let layout = Layout::new(&flash, SLOTS, options)?;
-        let slot = Slot { erases: 0, sequence: 0, name_crc: 0, name_bytes: 0, state: State::Dirty };
         Ok(Self {
             flash,
             layout,
-            table: [slot; SLOTS],
+            table: [Slot::UNKNOWN; SLOTS],
             next_file: 1,
             nonces: 0,
             seed: options.seed,
             never_reopen: options.never_reopen,
+            #[cfg(feature = "async")]
+            deferred: false,
             erasing: None,
         })
     }
 
     /// Finds out what each slot holds. Reads headers only.
     pub(crate) fn mount(&mut self) -> Result<(), F> {
-        let (mut erases_max, mut unknown) = (0, [false; SLOTS]);
-        for (slot, unknown) in unknown.iter_mut().enumerate() {
-            let seen = self.observe(slot)?;
-            self.next_file = self.next_file.max(seen.next_file());
-            erases_max = erases_max.max(seen.erases().unwrap_or(0));
-            *unknown = seen.erases().is_none();
-            self.note(slot, &seen);
+        let mut mounting = self.begin_mount();
+        for slot in 0..SLOTS {
+            self.mount_slot(slot, &mut mounting)?;
         }
-        for (slot, unknown) in self.table.iter_mut().zip(unknown) {
+        self.end_mount(&mounting);
+        Ok(())
+    }
+
+    /// Forgets what is known of the slots.
+    pub(crate) fn begin_mount(&mut self) -> Mounting<SLOTS> {
+        self.table = [Slot::UNKNOWN; SLOTS];
+        self.next_file = 1;
+        self.erasing = None;
+        Mounting { erases_max: 0, unknown: [false; SLOTS] }
+    }
+
+    pub(crate) fn mount_slot(
+        &mut self,
+        slot: usize,
+        mounting: &mut Mounting<SLOTS>,
+    ) -> Result<(), F> {
+        let seen = self.observe(slot)?;
+        self.next_file = self.next_file.max(seen.next_file());
+        mounting.erases_max = mounting.erases_max.max(seen.erases().unwrap_or(0));
+        if let Some(unknown) = mounting.unknown.get_mut(slot) {
+            *unknown = seen.erases().is_none();
+        }
+        self.note(slot, &seen);
+        Ok(())
+    }
+
+    pub(crate) fn end_mount(&mut self, mounting: &Mounting<SLOTS>) {
+        for (slot, unknown) in self.table.iter_mut().zip(mounting.unknown) {
             if unknown {
                 // It cannot have been erased more often than the others for long: it counts as worn as the worst of them.
-                slot.erases = erases_max;
+                slot.erases = mounting.erases_max;
             }
         }
         self.keep_newest();
-        Ok(())
     }
 
     /// Takes over what a slot holds.
@@ -85,7 +135,16 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
             let file = seen.header.as_ref().map(|found| (found.header, found.name_crc));
             let (header, name_crc) = file.unwrap_or((FileHeader { sequence: 0, name_bytes: 0 }, 0));
             let FileHeader { sequence, name_bytes } = header;
-            *known = Slot { erases, sequence, name_crc, name_bytes, state };
+            let never_buried = seen.tombstone_bits == 0;
+            *known = Slot {
+                erases,
+                sequence,
+                name_crc,
+                name_bytes,
+                state,
+                never_buried,
+                unchecked: false,
+            };
         }
     }
 
@@ -150,10 +209,26 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
             written =
                 written.and_then(|()| self.program_record(slot, copy, &header, name.as_bytes()));
         }
+        if self.is_deferred() {
+            written?;
+            let header = FileHeader { sequence, name_bytes: small(name.len()).to_le_bytes()[0] };
+            self.believe(slot, header, crc32c(0, name.as_bytes()), State::File);
+            return Ok(slot);
+        }
         let seen = self.observe(slot);
         written?;
         self.note(slot, &seen?);
         Ok(slot)
+    }
+
+    /// Takes for done what waits to be programmed into a slot that holds nothing else.
+    pub(crate) fn believe(&mut self, slot: usize, header: FileHeader, name_crc: u32, state: State) {
+        let FileHeader { sequence, name_bytes } = header;
+        if let Some(slot) = self.table.get_mut(slot) {
+            let erases = slot.erases;
+            let (never_buried, unchecked) = (true, true);
+            *slot = Slot { erases, sequence, name_crc, name_bytes, state, never_buried, unchecked };
+        }
     }
 
     /// Marks a file's slot dead.
@@ -162,6 +237,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
         self.bury(slot)?;
         if let Some(slot) = self.table.get_mut(slot) {
             slot.state = State::Dirty;
+            (slot.never_buried, slot.unchecked) = (false, false);
         }
         Ok(())
     }
@@ -170,6 +246,18 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     pub(crate) fn least_worn(&self, wanted: impl Fn(State) -> bool) -> Option<usize> {
         let candidates = self.table.iter().enumerate().filter(|(_, slot)| wanted(slot.state));
         candidates.min_by_key(|(_, slot)| slot.erases).map(|(slot, _)| slot)
+    }
+
+    /// Whether what is programmed is read back later, by somebody else.
+    #[cfg_attr(
+        not(feature = "async"),
+        expect(clippy::unused_self, reason = "nothing is deferred then")
+    )]
+    pub(crate) const fn is_deferred(&self) -> bool {
+        #[cfg(feature = "async")]
+        return self.deferred;
+        #[cfg(not(feature = "async"))]
+        return false;
     }
 
     pub(crate) const fn reopens(&self) -> bool {

@@ -14,6 +14,7 @@ extern crate alloc;
 pub mod allocations;
 pub mod backends;
 pub mod conformance;
+pub mod executor;
 pub mod faults;
 pub mod flash;
 pub mod interleaved;

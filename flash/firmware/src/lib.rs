@@ -10,5 +10,5 @@ pub mod heap;
 pub mod kept;
 pub mod random;
 pub mod stack;
-#[cfg(feature = "peers")]
+#[cfg(any(feature = "async", feature = "peers"))]
 pub mod wait;

@@ -6,6 +6,7 @@
 #![no_main]
 #![deny(unsafe_code)] // one exception, with its proofs: system.rs of the other gate
 
+mod awaited;
 mod chip;
 #[path = "../../no_std_gate/src/system.rs"]
 mod system;
@@ -51,6 +52,11 @@ fn laws() -> Result<(), &'static str> {
         logged(&dir, life).map_err(|error| told("the log", &error))?;
         recorded(&dir, life).map_err(|error| told("the record log", &error))?;
         chip = dir.into_flash();
+    }
+    let mut chip = Chip::new();
+    for life in 0..3 {
+        awaited::block_on(awaited::logged(&mut chip, life))
+            .map_err(|error| told("the log that is awaited", &error))?;
     }
     Ok(())
 }

@@ -12,4 +12,4 @@ mod fat;
 mod nor;
 
 pub use fat::{FatAppender, FatDirectory, FatError, FatLock, FatReader, RamDisk, RamError};
-pub use nor::{NorChip, NorCut, NorError, NorFigures, Tearing};
+pub use nor::{AsyncNorChip, Leaves, NorChip, NorCut, NorError, NorFigures, Tearing};

@@ -19,7 +19,7 @@ use crate::simulated::Violation;
 use super::outside::{Issued, Outside, Seen, Total};
 use super::{FlashProgram, Script, Step, Tape};
 
-type Entry = (u32, Vec<u8>);
+pub(super) type Entry = (u32, Vec<u8>);
 type Failed = Error<FlashError<NorError>>;
 type Chip<const READ: usize, const WRITE: usize, const ERASE: usize> = NorChip<READ, WRITE, ERASE>;
 
@@ -72,7 +72,7 @@ fn flash_failed(during: &'static str) -> impl Fn(FlashError<NorError>) -> Violat
 }
 
 /// Bytes that follow from the tag: some of them blank, some zero, as written flash may be.
-fn entry(tag: u32) -> Entry {
+pub(super) fn entry(tag: u32) -> Entry {
     let length = tag & 0xFF;
     let bytes = (0..length).map(|at| match tag >> 8 & 3 {
         0 => 0xFF,

@@ -3,7 +3,7 @@
 //! Must never look at the chip to learn what ought to be on it: only what the program was promised counts.
 //!
 //! [`explore()`] takes any program on a [`NorChip`](crate::backends::NorChip); [`LogProgram`] is the one with this library's log and checkpoints on a
-//! [`FlashDirectory`](durability_flash::FlashDirectory).
+//! [`FlashDirectory`](durability_flash::FlashDirectory), [`AsyncLogProgram`] the one with a log of raw records whose flash is awaited.
 //!
 //! ```
 //! use durability_testkit::backends::{NorChip, NorError, Tearing};
@@ -38,12 +38,14 @@
 //! # Ok::<(), durability_testkit::flash::FlashFailure>(())
 //! ```
 
+mod awaited;
 mod explore;
 mod log;
 mod outside;
 mod script;
 mod tape;
 
+pub use awaited::AsyncLogProgram;
 pub use explore::{Campaign, CutAt, FlashFailure, FlashFigures, FlashProgram, explore, replay};
 pub use log::LogProgram;
 pub use outside::Outside;

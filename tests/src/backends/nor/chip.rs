@@ -136,9 +136,14 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
     /// The chip after the power came back: the same bytes, no cut ahead.
     #[must_use]
     pub fn powered(mut self) -> Self {
+        self.power_on();
+        self
+    }
+
+    /// The power comes back: the same bytes, no cut ahead.
+    pub const fn power_on(&mut self) {
         self.dead = false;
         self.cut = None;
-        self
     }
 
     /// Whether the power is on.

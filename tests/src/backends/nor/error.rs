@@ -6,6 +6,9 @@ use embedded_storage::nor_flash::{NorFlashError, NorFlashErrorKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NorError {
+    /// The driver was told to fail.
+    #[error("the driver failed")]
+    Failed,
     /// The power was cut; nothing works until [`NorChip::powered`](super::NorChip::powered).
     #[error("the power is off")]
     PowerLost,
@@ -46,9 +49,10 @@ impl NorFlashError for NorError {
         match self {
             Self::OffUnit { .. } => NorFlashErrorKind::NotAligned,
             Self::OutOfRange { .. } => NorFlashErrorKind::OutOfBounds,
-            Self::PowerLost | Self::ProgrammedTwice { .. } | Self::HalfErased { .. } => {
-                NorFlashErrorKind::Other
-            }
+            Self::Failed
+            | Self::PowerLost
+            | Self::ProgrammedTwice { .. }
+            | Self::HalfErased { .. } => NorFlashErrorKind::Other,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! cargo run --release -p durability-testkit --bin flash_cuts               some ten thousands of cuts, a table as Markdown
 //! cargo run --release -p durability-testkit --bin flash_cuts -- --full     more than a million
-//! cargo run --release -p durability-testkit --bin flash_cuts -- --replay GRANULE SCRIPT SCRIPT CUT...
+//! cargo run --release -p durability-testkit --bin flash_cuts -- --replay [--awaited] GRANULE SCRIPT SCRIPT CUT...
 //! ```
 //!
 //! Must never print a figure of a run that broke a law.
@@ -18,12 +18,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use durability_core::walog::WalOptions;
 use durability_flash::FlashOptions;
 use durability_testkit::backends::NorChip;
 use durability_testkit::flash::{
-    Campaign, CutAt, FlashFailure, FlashFigures, LogProgram, Outside, Script, explore, replay,
+    AsyncLogProgram, Campaign, CutAt, FlashFailure, FlashFigures, FlashProgram, LogProgram,
+    Outside, Script, explore, replay,
 };
 
+const USAGE: &str = "flash_cuts [--full | --replay [--awaited] GRANULE SCRIPT SCRIPT CUT...]";
 const SLOTS: usize = 14;
 /// Each has its own way of wearing a region down; random ones come on top.
 const SCRIPTS: [[&str; 2]; 3] = [
@@ -42,48 +45,68 @@ const SCRIPTS: [[&str; 2]; 3] = [
 #[derive(Debug, Clone)]
 struct Job {
     granule: usize,
+    /// Raw records, through a driver that has to be awaited.
+    awaited: bool,
     scripts: [Script; 2],
     /// One in so many second cuts in programs.
     one_in: u64,
 }
 
-fn program(scripts: &[Script; 2], never_reopen: bool) -> LogProgram<SLOTS> {
-    let flash = FlashOptions::new().name_bytes_max(24);
-    LogProgram::new(if never_reopen { flash.never_reopen() } else { flash }, scripts)
+/// What is done on a chip, and how.
+enum Task<'a> {
+    Explore(&'a Campaign),
+    Replay(&'a [CutAt]),
+}
+
+impl Task<'_> {
+    fn run<P, const READ: usize, const WRITE: usize, const ERASE: usize>(
+        &self,
+        program: &P,
+    ) -> Result<FlashFigures, FlashFailure>
+    where
+        P: FlashProgram<READ, WRITE, ERASE, Outside = Outside>,
+    {
+        let (chip, outside) = (NorChip::new(2 * SLOTS), Outside::default());
+        match self {
+            Self::Explore(campaign) => explore(program, chip, outside, campaign),
+            Self::Replay(path) => {
+                replay(program, chip, outside, path).map(|()| FlashFigures::default())
+            }
+        }
+    }
 }
 
 impl Job {
-    fn run(&self) -> Result<FlashFigures, FlashFailure> {
-        let campaign = Campaign::new(2).one_in(2, self.one_in);
-        let program = program(&self.scripts, self.granule == 8);
-        let outside = Outside::default();
+    fn run(&self, task: &Task<'_>) -> Result<FlashFigures, FlashFailure> {
         match self.granule {
-            1 => explore(&program, chip::<1, 1, 512>(), outside, &campaign),
-            4 => explore(&program, chip::<4, 4, 512>(), outside, &campaign),
-            8 => explore(&program, chip::<1, 8, 512>(), outside, &campaign),
-            16 => explore(&program, chip::<1, 16, 512>(), outside, &campaign),
-            32 => explore(&program, chip::<8, 32, 512>(), outside, &campaign),
-            _ => explore(&program, chip::<1, 256, 2048>(), outside, &campaign),
+            1 => self.run_on::<1, 1, 512>(task),
+            4 => self.run_on::<4, 4, 512>(task),
+            8 => self.run_on::<1, 8, 512>(task),
+            16 => self.run_on::<1, 16, 512>(task),
+            32 => self.run_on::<8, 32, 512>(task),
+            _ => self.run_on::<1, 256, 2048>(task),
         }
     }
 
-    fn replay(&self, path: &[CutAt]) -> Result<(), FlashFailure> {
-        let program = program(&self.scripts, self.granule == 8);
-        let outside = Outside::default();
-        match self.granule {
-            1 => replay(&program, chip::<1, 1, 512>(), outside, path),
-            4 => replay(&program, chip::<4, 4, 512>(), outside, path),
-            8 => replay(&program, chip::<1, 8, 512>(), outside, path),
-            16 => replay(&program, chip::<1, 16, 512>(), outside, path),
-            32 => replay(&program, chip::<8, 32, 512>(), outside, path),
-            _ => replay(&program, chip::<1, 256, 2048>(), outside, path),
+    fn run_on<const READ: usize, const WRITE: usize, const ERASE: usize>(
+        &self,
+        task: &Task<'_>,
+    ) -> Result<FlashFigures, FlashFailure> {
+        let flash = FlashOptions::new().name_bytes_max(24);
+        let flash = if self.granule == 8 { flash.never_reopen() } else { flash };
+        if !self.awaited {
+            let program = LogProgram::<SLOTS>::new(flash, &self.scripts);
+            return task.run::<_, READ, WRITE, ERASE>(&program);
         }
+        let program = AsyncLogProgram::<SLOTS> {
+            flash,
+            wal: WalOptions::new(),
+            buffer_bytes: 256,
+            ahead_bytes: 16 << 10,
+            scripts: self.scripts.to_vec(),
+        };
+        task.run::<_, READ, WRITE, ERASE>(&program)
     }
-}
-
-fn chip<const READ: usize, const WRITE: usize, const ERASE: usize>() -> NorChip<READ, WRITE, ERASE>
-{
-    NorChip::new(2 * SLOTS)
 }
 
 fn jobs(full: bool) -> Result<Vec<Job>, durability_testkit::flash::ScriptError> {
@@ -92,11 +115,19 @@ fn jobs(full: bool) -> Result<Vec<Job>, durability_testkit::flash::ScriptError> 
     for (granule, one_in) in [(1, 400), (4, 40), (8, 20), (16, 8), (32, 4), (256, 2)] {
         let one_in = if full { one_in * 3 } else { one_in * 200 };
         for [first, later] in SCRIPTS {
-            jobs.push(Job { granule, scripts: [first.parse()?, later.parse()?], one_in });
+            jobs.push(Job {
+                granule,
+                awaited: false,
+                scripts: [first.parse()?, later.parse()?],
+                one_in,
+            });
         }
+        let [first, later] = SCRIPTS[0];
+        let scripts = [first.parse()?, later.parse()?];
+        jobs.push(Job { granule, awaited: true, scripts, one_in: one_in * 3 });
         for seed in 0..if full { 4 } else { 1 } {
             let scripts = [Script::random(seed, 30), Script::random(seed + 1000, 10)];
-            jobs.push(Job { granule, scripts, one_in });
+            jobs.push(Job { granule, awaited: false, scripts, one_in });
         }
     }
     Ok(jobs)
@@ -112,7 +143,7 @@ fn run_all(jobs: &[Job]) -> Vec<Result<FlashFigures, FlashFailure>> {
                 while let Some((index, job)) = Some(next.fetch_add(1, Ordering::Relaxed))
                     .and_then(|at| Some((at, jobs.get(at)?)))
                 {
-                    let result = job.run();
+                    let result = job.run(&Task::Explore(&Campaign::new(2).one_in(2, job.one_in)));
                     if let Ok(mut results) = results.lock() {
                         results.push((index, result));
                     }
@@ -132,19 +163,22 @@ fn table(full: bool) -> Result<bool, Box<dyn std::error::Error>> {
     let (mut first, mut second, mut whole) = (0, 0, true);
     for (job, result) in jobs.iter().zip(run_all(&jobs)) {
         let [script, later] = &job.scripts;
+        let (awaited, option) = if job.awaited { ("awaited: ", "--awaited ") } else { ("", "") };
         match result {
             Ok(figures) => {
                 let [ones, twos] = figures.cuts() else { continue };
                 (first, second) = (first + ones, second + twos);
                 let operations = figures.operations();
                 let granule = job.granule;
-                println!("| {granule} | `{script}`, `{later}` | {operations} | {ones} | {twos} |");
+                println!(
+                    "| {granule} | {awaited}`{script}`, `{later}` | {operations} | {ones} | {twos} |"
+                );
             }
             Err(failure) => {
                 whole = false;
                 let path: Vec<String> = failure.path.iter().map(ToString::to_string).collect();
                 let (granule, path) = (job.granule, path.join(" "));
-                eprintln!("{failure}\n--replay {granule} '{script}' '{later}' {path}");
+                eprintln!("{failure}\n--replay {option}{granule} '{script}' '{later}' {path}");
             }
         }
     }
@@ -157,14 +191,21 @@ fn run(arguments: &[String]) -> Result<bool, Box<dyn std::error::Error>> {
     match words.as_slice() {
         [] => table(false),
         ["--full"] => table(true),
-        ["--replay", granule, first, later, path @ ..] => {
+        ["--replay", rest @ ..] => {
+            let awaited = rest.first() == Some(&"--awaited");
+            let [granule, first, later, path @ ..] =
+                rest.get(usize::from(awaited)..).unwrap_or_default()
+            else {
+                return Err(USAGE.into());
+            };
             let scripts = [first.parse()?, later.parse()?];
             let path = path.iter().map(|cut| cut.parse()).collect::<Result<Vec<CutAt>, _>>()?;
-            Job { granule: granule.parse()?, scripts, one_in: 1 }.replay(&path)?;
+            let job = Job { granule: granule.parse()?, awaited, scripts, one_in: 1 };
+            job.run(&Task::Replay(&path))?;
             println!("every law holds");
             Ok(true)
         }
-        _ => Err("flash_cuts [--full | --replay GRANULE SCRIPT SCRIPT CUT...]".into()),
+        _ => Err(USAGE.into()),
     }
 }
 
