@@ -30,6 +30,8 @@ pub struct Within {
     pub done: Rc<Done>,
 }
 
+pub type Told = Box<dyn FnMut(u64)>;
+
 /// What was asked of it so far.
 #[derive(Default)]
 pub struct Done {
@@ -42,7 +44,7 @@ pub struct Done {
     pub folder_syncs: Cell<u32>,
     pub bytes_read: Cell<usize>,
     /// What each read is told to: its offset.
-    pub on_read: RefCell<Option<Box<dyn FnMut(u64)>>>,
+    pub on_read: RefCell<Option<Told>>,
 }
 
 fn one_more(count: &Cell<u32>) {
