@@ -1,7 +1,8 @@
 //! What a follower answers beside entries: how far it follows, and whether what it has shown is still there.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is what fails a test")]
 
-use durability_core::storage::MemoryDirectory;
+use durability_core::embedded_io::Write as _;
+use durability_core::storage::{Directory as _, MemoryDirectory, MemoryError, Name};
 use durability_core::walog::{RawFollower, RawWalWriter, Reach, WalOptions};
 use durability_core::{EntryId, Error};
 
@@ -48,5 +49,110 @@ fn whoever_asks_whether_what_was_shown_is_still_there_is_told() {
                 Err(other) => panic!("{cut}: {other}"),
             }
         }
+    }
+}
+
+fn drain(follower: &mut RawFollower<MemoryDirectory>) -> Result<Vec<u64>, Error<MemoryError>> {
+    let (mut shown, mut nothing) = (Vec::new(), 0);
+    while nothing < 70 {
+        match follower.next()? {
+            Some(entry) => shown.push(entry.id.get()),
+            None => nothing += 1,
+        }
+    }
+    Ok(shown)
+}
+
+/// A segment that is made ready ahead has not the next number, so the folder tells; what it tells of a segment that is gone is where it ended.
+#[test]
+fn whoever_was_shown_all_of_a_segment_that_is_pruned_goes_on_behind_it() {
+    for reach in [Reach::Written, Reach::Durable] {
+        let dir = MemoryDirectory::new();
+        let mut wal = RawWalWriter::open(dir.clone(), options()).unwrap();
+        let mut follower = RawFollower::new(dir, options(), id(1), reach).unwrap();
+        wal.append(&[1; 60]).unwrap();
+        let _durable = wal.flush_and_sync().unwrap();
+        wal.append(&[2; 60]).unwrap();
+        let _durable = wal.flush_and_sync().unwrap();
+        assert!(wal.prepare_now().unwrap());
+        let mut shown = drain(&mut follower).unwrap();
+        wal.append(&[3; 100]).unwrap();
+        assert_eq!(wal.tail_segment(), 3);
+        wal.truncate_prefix(id(3)).unwrap();
+        wal.append(b"four").unwrap();
+        let _durable = wal.flush_and_sync().unwrap();
+        wal.append(b"five").unwrap();
+        wal.flush().unwrap();
+        shown.extend(drain(&mut follower).unwrap());
+        let last = if reach == Reach::Written { 5 } else { 4 };
+        assert_eq!(shown, (1..=last).collect::<Vec<u64>>(), "{reach:?}");
+    }
+}
+
+/// Entries 1 to 3, shown before anything proved them durable; then, with the proof behind them, what becomes of the file.
+fn shown_and_then(
+    spoil: impl FnOnce(&MemoryDirectory, Name<'_>),
+) -> Result<Vec<u64>, Error<MemoryError>> {
+    let dir = MemoryDirectory::new();
+    let options = || options().segment_bytes(4096);
+    let mut wal = RawWalWriter::open(dir.clone(), options()).unwrap();
+    let mut follower = RawFollower::new(dir.clone(), options(), id(1), Reach::Written).unwrap();
+    for number in 1..=3_u8 {
+        wal.append(&[number; 20]).unwrap();
+    }
+    wal.flush().unwrap();
+    assert_eq!(drain(&mut follower).unwrap(), [1, 2, 3]);
+    let _durable = wal.flush_and_sync().unwrap();
+    wal.append(b"four").unwrap();
+    wal.flush().unwrap();
+    spoil(&dir, Name::new("wal/00000001.WAL").unwrap());
+    drain(&mut follower)
+}
+
+fn overwrite(dir: &MemoryDirectory, name: Name<'_>, at: usize, bytes: &[u8]) {
+    dir.reopen(name, at as u64).unwrap().unwrap().write_all(bytes).unwrap();
+}
+
+#[test]
+fn damage_to_what_was_shown_is_not_told_as_taken_back() {
+    // The second entry's frame, byte by byte and blank.
+    let frame = 72 + 36..72 + 72;
+    for at in frame.clone() {
+        let found = shown_and_then(|dir, name| {
+            let byte = dir.contents(name).unwrap()[at] ^ 0x40;
+            overwrite(dir, name, at, &[byte]);
+        });
+        assert!(matches!(found, Err(Error::Corrupt(_))), "{at}: {found:?}");
+    }
+    let found = shown_and_then(|dir, name| overwrite(dir, name, frame.start, &[0; 36]));
+    assert!(matches!(found, Err(Error::Corrupt(_))), "{found:?}");
+    assert_eq!(shown_and_then(|_, _| ()).unwrap(), [4]);
+}
+
+/// The file that has the name now, sealed, and not the one that is still open.
+#[test]
+fn what_was_shown_is_compared_with_what_the_name_stands_for() {
+    let log = |fill: u8| {
+        let dir = MemoryDirectory::new();
+        let mut wal = RawWalWriter::open(dir.clone(), options().log_id(7)).unwrap();
+        wal.append(&[1; 20]).unwrap();
+        wal.append(&[fill; 60]).unwrap();
+        wal.flush().unwrap();
+        (dir, wal)
+    };
+    let (dir, _one) = log(2);
+    let (other, mut wal) = log(3);
+    let mut follower = RawFollower::new(dir.clone(), options(), id(1), Reach::Written).unwrap();
+    assert_eq!(drain(&mut follower).unwrap(), [1, 2]);
+    wal.append(&[4; 100]).unwrap();
+    let _durable = wal.flush_and_sync().unwrap();
+    for name in other.names().iter().filter(|name| name.ends_with("WAL")) {
+        let name = Name::new(name).unwrap();
+        dir.remove(name).unwrap();
+        dir.put(name, other.contents(name).unwrap());
+    }
+    match drain(&mut follower) {
+        Err(Error::TakenBack { through, .. }) => assert_eq!(through, 2),
+        other => panic!("{other:?}"),
     }
 }
