@@ -156,3 +156,153 @@ fn what_was_shown_is_compared_with_what_the_name_stands_for() {
         other => panic!("{other:?}"),
     }
 }
+
+/// The file of a segment that was pruned is filled with zeros under the reader's hands, and has another name then.
+#[test]
+fn whoever_reads_a_segment_whose_file_is_used_again_goes_on_behind_it_or_is_told_of_the_gap() {
+    for reach in [Reach::Written, Reach::Durable] {
+        for count in 0..=4 {
+            for synced in [false, true] {
+                let dir = MemoryDirectory::new();
+                let options = || options().segment_bytes(400).preallocate(true).recycle(true);
+                let mut wal = RawWalWriter::open(dir.clone(), options()).unwrap();
+                drop(wal.prepare().unwrap());
+                for number in 1..=4_u8 {
+                    wal.append(&[number; 60]).unwrap();
+                    if synced {
+                        let _durable = wal.flush_and_sync().unwrap();
+                    }
+                }
+                wal.flush().unwrap();
+                assert_eq!(wal.tail_segment(), 1);
+                let mut follower = RawFollower::new(dir.clone(), options(), id(1), reach).unwrap();
+                let mut shown = Vec::new();
+                for _ in 0..count {
+                    shown.extend(follower.next().unwrap().map(|entry| entry.id.get()));
+                }
+                // The first is pruned, and its file becomes that of a segment to come.
+                for number in 5..=12_u8 {
+                    wal.append(&[number; 60]).unwrap();
+                }
+                let _durable = wal.flush_and_sync().unwrap();
+                wal.truncate_prefix(id(5)).unwrap();
+                assert!(wal.prepare_now().unwrap());
+                wal.append(b"last").unwrap();
+                let _durable = wal.flush_and_sync().unwrap();
+                let mut nothing = 0;
+                let ended = loop {
+                    match follower.next() {
+                        Ok(Some(entry)) => shown.push(entry.id.get()),
+                        Ok(None) if nothing == 70 => break Ok(()),
+                        Ok(None) => nothing += 1,
+                        Err(error) => break Err(error),
+                    }
+                };
+                let told = format!("{reach:?}, {count} asked for, synced {synced}: {shown:?}");
+                let next = shown.len() as u64 + 1;
+                assert_eq!(shown, (1..next).collect::<Vec<u64>>(), "{told}");
+                match ended {
+                    Ok(()) => assert!(next >= 13, "{told}"),
+                    Err(Error::Gap { needed, first, .. }) => {
+                        assert!(next < 5, "{told}");
+                        assert_eq!((needed.get(), first), (next, Some(id(5))), "{told}");
+                    }
+                    Err(other) => panic!("{told}: {other}"),
+                }
+            }
+        }
+    }
+}
+
+/// A log of these entries in one segment or several, each synced by itself or none.
+fn log_of(entries: &[[u8; 60]], segment_bytes: u64, synced: bool) -> MemoryDirectory {
+    let dir = MemoryDirectory::new();
+    let options = options().segment_bytes(segment_bytes).log_id(7);
+    let mut wal = RawWalWriter::open(dir.clone(), options).unwrap();
+    for entry in entries {
+        wal.append(entry).unwrap();
+        if synced {
+            let _durable = wal.flush_and_sync().unwrap();
+        }
+    }
+    wal.flush().unwrap();
+    dir
+}
+
+/// All files become those of another log, in place.
+fn become_another(dir: &MemoryDirectory, other: &MemoryDirectory) {
+    for name in other.names().iter().filter(|name| name.ends_with("WAL")) {
+        let name = Name::new(name).unwrap();
+        let bytes = other.contents(name).unwrap();
+        if dir.contents(name).is_some() {
+            overwrite(dir, name, 0, &bytes);
+        } else {
+            dir.put(name, bytes);
+        }
+    }
+}
+
+/// In the middle of reading on, between two reads of the file.
+#[test]
+fn entries_of_another_writer_are_not_shown_behind_those_whose_place_they_took() {
+    let (one, other) = (log_of(&[[1; 60]; 20], 4096, false), log_of(&[[2; 60]; 20], 4096, true));
+    for count in 1..10_u64 {
+        let dir = MemoryDirectory::new();
+        become_another(&dir, &one);
+        let options = options().segment_bytes(4096);
+        let mut follower = RawFollower::new(dir.clone(), options, id(1), Reach::Written).unwrap();
+        for number in 1..=count {
+            assert_eq!(follower.next().unwrap().unwrap().id, number);
+        }
+        become_another(&dir, &other);
+        let mut last = count;
+        let told = loop {
+            match follower.next() {
+                Ok(Some(entry)) if entry.payload == [1; 60] => last += 1, // held since before
+                Err(Error::TakenBack { from, through }) => break (from.get(), through.get()),
+                found => panic!("{count}: {:?}", found.map(|entry| entry.map(|it| it.id))),
+            }
+        };
+        assert_eq!(told, (1, last), "{count}");
+    }
+}
+
+/// They were passed on the way to the first entry that is wanted.
+#[test]
+fn what_was_passed_and_not_shown_is_not_told_as_taken_back() {
+    let one = log_of(&[[1; 60]; 3], 4096, false);
+    let other = log_of(&[[2; 60]; 6], 4096, true);
+    let dir = MemoryDirectory::new();
+    become_another(&dir, &one);
+    let options = options().segment_bytes(4096);
+    let mut follower = RawFollower::new(dir.clone(), options, id(5), Reach::Written).unwrap();
+    assert_eq!(drain(&mut follower).unwrap(), [0; 0]);
+    become_another(&dir, &other);
+    assert_eq!(drain(&mut follower).unwrap(), [5, 6]);
+}
+
+/// A truncation that a crash took back, after a reader had seen where it cut.
+#[test]
+fn a_segment_that_is_sealed_elsewhere_by_now_is_read_to_there() {
+    let whole = log_of(&[[1; 60]; 10], 400, true);
+    let dir = MemoryDirectory::new();
+    become_another(&dir, &whole);
+    // What comes behind the first segment begins with its third entry.
+    let options = || options().segment_bytes(400).log_id(7);
+    for name in ["wal/00000002.WAL", "wal/00000003.WAL"] {
+        let _gone = dir.remove(Name::new(name).unwrap());
+    }
+    let mut wal = RawWalWriter::open(dir.clone(), options()).unwrap();
+    wal.truncate_suffix(id(3)).unwrap();
+    wal.append(b"another").unwrap();
+    let _durable = wal.flush_and_sync().unwrap();
+    assert_eq!(wal.tail_segment(), 2);
+    drop(wal);
+    let mut follower = RawFollower::new(dir.clone(), options(), id(1), Reach::Written).unwrap();
+    for number in 1..=2 {
+        assert_eq!(follower.next().unwrap().unwrap().id, number);
+    }
+    dir.remove(Name::new("wal/00000002.WAL").unwrap()).unwrap();
+    become_another(&dir, &whole);
+    assert_eq!(drain(&mut follower).unwrap(), (3..=10).collect::<Vec<u64>>());
+}
