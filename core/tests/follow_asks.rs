@@ -215,7 +215,11 @@ fn whoever_reads_a_segment_whose_file_is_used_again_goes_on_behind_it_or_is_told
 }
 
 /// A log of these entries in one segment or several, each synced by itself or none.
-fn log_of(entries: &[[u8; 60]], segment_bytes: u64, synced: bool) -> MemoryDirectory {
+fn log_of<const N: usize>(
+    entries: &[[u8; N]],
+    segment_bytes: u64,
+    synced: bool,
+) -> MemoryDirectory {
     let dir = MemoryDirectory::new();
     let options = options().segment_bytes(segment_bytes).log_id(7);
     let mut wal = RawWalWriter::open(dir.clone(), options).unwrap();
@@ -245,7 +249,13 @@ fn become_another(dir: &MemoryDirectory, other: &MemoryDirectory) {
 /// In the middle of reading on, between two reads of the file.
 #[test]
 fn entries_of_another_writer_are_not_shown_behind_those_whose_place_they_took() {
-    let (one, other) = (log_of(&[[1; 60]; 20], 4096, false), log_of(&[[2; 60]; 20], 4096, true));
+    are_not_shown([1; 60], [2; 60]);
+    // Each read of 256 bytes ends with an entry.
+    are_not_shown([1; 48], [2; 48]);
+}
+
+fn are_not_shown<const N: usize>(entry: [u8; N], another: [u8; N]) {
+    let (one, other) = (log_of(&[entry; 20], 4096, false), log_of(&[another; 20], 4096, true));
     for count in 1..10_u64 {
         let dir = MemoryDirectory::new();
         become_another(&dir, &one);
@@ -258,12 +268,16 @@ fn entries_of_another_writer_are_not_shown_behind_those_whose_place_they_took() 
         let mut last = count;
         let told = loop {
             match follower.next() {
-                Ok(Some(entry)) if entry.payload == [1; 60] => last += 1, // held since before
+                Ok(Some(found)) if found.payload == entry => last += 1, // held since before
                 Err(Error::TakenBack { from, through }) => break (from.get(), through.get()),
                 found => panic!("{count}: {:?}", found.map(|entry| entry.map(|it| it.id))),
             }
         };
         assert_eq!(told, (1, last), "{count}");
+        for _ in 0..5 {
+            let again = follower.next().map(drop);
+            assert!(matches!(again, Err(Error::TakenBack { .. })), "{count}: {again:?}");
+        }
     }
 }
 

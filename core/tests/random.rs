@@ -349,18 +349,21 @@ fn fill_with(
 /// The reader stands behind two short entries, where there is one long one by now.
 #[test]
 fn other_frames_in_the_place_of_those_that_were_passed_are_counted_anew() {
-    let log = |lengths: &[usize]| {
+    let log = |fill: u8, lengths: &[usize]| {
         let dir = MemoryDirectory::new();
         let mut wal = RawWalWriter::open(dir.clone(), options().alignment(4)).unwrap();
         for (index, &length) in lengths.iter().enumerate() {
-            wal.append(&vec![index as u8; length]).unwrap();
+            wal.append(&vec![fill + index as u8; length]).unwrap();
         }
         let _durable = wal.flush_and_sync().unwrap();
         drop(wal);
         dir
     };
-    let both = 20 + 20 + if is_compact() { 8 } else { 16 };
-    let (dir, other) = (log(&[20, 20, 4, 4, 4, 4]), log(&[both, 4, 4, 4, 4, 4]));
+    if !is_compact() {
+        return; // a full header says which entry it is: what is held of a tail is shown until the next refresh
+    }
+    let both = 20 + 20 + 8;
+    let (dir, other) = (log(0, &[20, 20, 4, 4, 4, 4]), log(100, &[both, 4, 4, 4, 4, 4]));
     let name = Name::new("wal/00000001.WAL").unwrap();
     let mut reader = Reader::open(dir.clone(), options()).unwrap();
     assert_eq!(reader.read(ReadMode::Strict, id(2)).unwrap().unwrap().payload, [1; 20]);
@@ -368,7 +371,7 @@ fn other_frames_in_the_place_of_those_that_were_passed_are_counted_anew() {
     dir.reopen(name, 0).unwrap().unwrap().write_all(&bytes).unwrap();
     for number in [3, 4, 5, 6] {
         let found = reader.read(ReadMode::Strict, id(number)).unwrap().unwrap();
-        assert_eq!(found.payload, [number as u8 - 1; 4], "{number}");
+        assert_eq!(found.payload, [99 + number as u8; 4], "{number}");
     }
 }
 
