@@ -13,8 +13,8 @@ use std::rc::Rc;
 
 use durability_core::recordlog::{RecordLogOptions, RecordLogWriter};
 use durability_core::storage::{Capabilities, MemoryDirectory, MemoryError, Name};
-use durability_core::walog::{RawWalWriter, WalOptions};
-use durability_core::{EntryId, Error, Limit};
+use durability_core::walog::{RawWalReader, RawWalWriter, WalOptions};
+use durability_core::{EntryId, Error, Limit, ReadMode};
 
 use within::{files_of, within};
 
@@ -67,6 +67,21 @@ fn a_segment_is_filled_to_its_last_byte_and_not_beyond() {
         wal.append(&vec![1; half]).unwrap();
         assert_eq!(wal.tail_segment(), tail);
     }
+}
+
+/// FORMAT.md: a length of thirteen bits, of which two values stand for none.
+#[test]
+fn a_compact_record_is_as_long_as_its_header_can_say() {
+    let memory = MemoryDirectory::new();
+    let options = || options().compact_frames(true);
+    let mut wal = RawWalWriter::open(memory.clone(), options()).unwrap();
+    assert_eq!(limit(wal.append(&vec![1; 8190])), (Limit::RecordBytes, 8190, 8189));
+    wal.append(&vec![1; 8189]).unwrap();
+    wal.close().unwrap();
+    let mut reader = RawWalReader::open(memory, options()).unwrap();
+    let mut entries = reader.entries(ReadMode::Strict).unwrap();
+    assert_eq!(entries.next().unwrap().unwrap().payload, vec![1; 8189]);
+    assert!(entries.next().unwrap().is_none());
 }
 
 /// A mark may be all that a segment holds: then a record that fills a file needs the next.
