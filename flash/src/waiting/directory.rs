@@ -71,11 +71,22 @@ where
         queue: &'m mut [u8],
         ahead: &'m mut [u8],
     ) -> Result<Self, AsyncError<F::Error>> {
-        let mut region = Region::new(Deferred::new(flash, queue, ahead), &options)?;
-        region.deferred = true;
-        region.flash.layout = Some(region.layout);
+        let mut region = Self::unknown(flash, &options, queue, ahead)?;
         region.mount_again().await?;
         Ok(Self { dir: FlashDirectory { region: region.into() } })
+    }
+
+    /// A region of which nothing is known yet.
+    fn unknown(
+        flash: F,
+        options: &FlashOptions,
+        queue: &'m mut [u8],
+        ahead: &'m mut [u8],
+    ) -> Result<Region<Deferred<'m, F>, SLOTS>, AsyncError<F::Error>> {
+        let mut region = Region::new(Deferred::new(flash, queue, ahead), options)?;
+        region.deferred = true;
+        region.flash.layout = Some(region.layout);
+        Ok(region)
     }
 
     /// Erases the region, whatever it holds, and makes every slot ready; see [`FlashDirectory::format`].
@@ -90,9 +101,7 @@ where
         queue: &'m mut [u8],
         ahead: &'m mut [u8],
     ) -> Result<Self, AsyncError<F::Error>> {
-        let mut region = Region::new(Deferred::new(flash, queue, ahead), &options)?;
-        region.deferred = true;
-        region.flash.layout = Some(region.layout);
+        let mut region = Self::unknown(flash, &options, queue, ahead)?;
         let (mut offset, end) = (region.layout.start(0), region.layout.start(SLOTS));
         while offset < end {
             let next = offset.saturating_add(region.layout.block_bytes);
