@@ -150,7 +150,7 @@ fn record(thread: u8, turn: u8, bytes: usize) -> Vec<u8> {
 /// Runs a setting under many schedules of two kinds.
 fn check(setting: impl Fn() + Send + Sync + 'static) {
     let schedules = std::env::var("DURABILITY_SHUTTLE_SCHEDULES");
-    let schedules = schedules.ok().and_then(|count| count.parse().ok()).unwrap_or(1000);
+    let schedules = schedules.ok().and_then(|count| count.parse().ok()).unwrap_or(20_000);
     let setting = Arc::new(setting);
     let again = Arc::clone(&setting);
     shuttle::check_random(move || again(), schedules);
@@ -186,7 +186,7 @@ fn threads_that_append_durably() {
         // Opening syncs, too.
         disk.syncs.store(0, Ordering::Relaxed);
         let (shared, on) = (wal.clone(), disk.clone());
-        spawn_all(3, move |number| {
+        spawn_all(4, move |number| {
             let mut last = None;
             for turn in 0..2 {
                 let record = record(number, turn, 4);
@@ -196,11 +196,23 @@ fn threads_that_append_durably() {
                 last = Some(id);
             }
         });
-        assert_eq!(wal.last_entry_id(), EntryId::new(6));
-        assert!(disk.syncs.load(Ordering::Relaxed) <= 6);
+        assert_eq!(wal.last_entry_id(), EntryId::new(8));
+        assert!(disk.syncs.load(Ordering::Relaxed) <= 8);
         drop(wal);
-        assert_eq!(ids(&disk), 6);
+        assert_eq!(ids(&disk), 8);
     });
+}
+
+/// Once, whoever was released could be done with waking the others before the one who was to lead had been called: he slept for ever.
+#[test]
+fn a_wake_up_that_is_lost_is_found() {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "threads_that_append_durably", "--nocapture"]);
+    command.env("DURABILITY_SHUTTLE_PLANTED", "CalledTooLate");
+    command.env("DURABILITY_SHUTTLE_SCHEDULES", "10000000");
+    let output = command.output().unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    assert!(!output.status.success() && String::from_utf8_lossy(&told).contains("deadlock!"));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::gate::{Gate, Wake};
 use super::options::SharedOptions;
 use super::state::{Running, State};
-use super::sync::{Condvar, Instant, Mutex, MutexGuard, wait_timeout};
+use super::sync::{Condvar, Instant, Mutex, MutexGuard, called_too_late, wait_timeout};
 
 /// What becomes of waiting.
 pub(super) type Outcome<E> = Result<Durable, Failure<E>>;
@@ -386,19 +386,24 @@ impl<D: SharedDirectory, H: Hooks> Shared<D, H> {
     fn tell(&self, state: &mut State<D, H>, durable: Option<Durable>) -> [Wake; 2] {
         let mut wakes = [Wake::Nobody; 2];
         let next = state.next_group();
-        let ended = state.running.take().map(|Running { number, .. }| number % 2);
-        for (group, wake) in wakes.iter_mut().enumerate() {
+        let running = state.running.take();
+        let ended = running.map_or(next, |Running { number, .. }| number % 2);
+        // The others' group first: whoever is released may be awake already, and wakes who is called by then.
+        let mut groups = [1 - ended, ended];
+        if called_too_late() {
+            groups.reverse();
+        }
+        for group in groups {
             let waited = state.is_waiting(group);
             // Whoever had the whole writer may have made everything durable, or have taken it back: then nobody leads.
-            let opened = state.is_over() || ended.map_or(next == group, |ended| ended == group);
-            if opened {
+            if state.is_over() || group == ended {
                 state.open(group);
                 self.gate(group).open(durable);
-                *wake = if waited { Wake::First } else { Wake::Nobody };
+                wakes[group] = if waited { Wake::First } else { Wake::Nobody };
             } else if waited && group == next {
                 // Somebody leads the next commit: who comes first, or else one of those who wait for it.
                 self.gate(group).call();
-                *wake = Wake::Called;
+                wakes[group] = Wake::Called;
             }
         }
         // Those who are released see to that: meanwhile whoever has led goes on, and may lead again.

@@ -49,6 +49,17 @@ fn chance() -> bool {
     shuttle::rand::thread_rng().r#gen()
 }
 
+/// The bug that is planted for the checker alone: a lost wake-up that no other test could strike on purpose.
+#[cfg(not(durability_shuttle))]
+pub(super) const fn called_too_late() -> bool {
+    false
+}
+
+#[cfg(durability_shuttle)]
+pub(super) fn called_too_late() -> bool {
+    std::env::var_os("DURABILITY_SHUTTLE_PLANTED").is_some_and(|bug| bug == "CalledTooLate")
+}
+
 #[cfg(durability_shuttle)]
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Instant;
