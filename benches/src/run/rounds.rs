@@ -49,11 +49,14 @@ pub(super) fn rounds(sides: &mut [Side<'_>], limits: Limits) -> Result<Vec<Serie
             break;
         }
         for turn in 0..sides.len() {
-            let index = (turn + round) % sides.len();
+            // Backwards in every second round: nobody always follows the same one.
+            let place = if round % 2 == 0 { turn } else { sides.len() - 1 - turn };
+            let index = (place + round) % sides.len();
             let (side, series) = (&mut sides[index], &mut all[index]);
             if series.failure.is_some() {
                 continue;
             }
+            settle();
             match (side.turn)() {
                 // The first round warms up.
                 Ok(_) if round == 0 => {}
@@ -66,6 +69,12 @@ pub(super) fn rounds(sides: &mut [Side<'_>], limits: Limits) -> Result<Vec<Serie
         }
     }
     Ok(all)
+}
+
+/// What the turn before left in caches is written first: nobody pays for what another one did not wait for.
+fn settle() {
+    #[cfg(target_os = "linux")]
+    rustix::fs::sync();
 }
 
 impl Series {

@@ -6,6 +6,8 @@ use core::time::Duration;
 
 /// Below this a sync costs less than waiting does.
 const SLOW_SYNC: Duration = Duration::from_micros(60);
+/// The same for two threads, who save half a sync each at best and, without waiting, still share every third.
+const SLOW_SYNC_OF_TWO: Duration = Duration::from_micros(150);
 /// A thread that was woken needs about that long to come back, and more where many were.
 const WAKING: Duration = Duration::from_micros(30);
 /// Commits without waiting after waiting in vain, at most.
@@ -45,7 +47,8 @@ impl Company {
     pub(super) fn patience(&mut self, present: usize) -> Option<Patience> {
         let [now, before] = self.sync;
         let sync = now.min(before);
-        if sync < SLOW_SYNC || present >= self.expected {
+        let slow = if self.expected > 2 { SLOW_SYNC } else { SLOW_SYNC_OF_TWO };
+        if sync < slow || present >= self.expected {
             return None;
         }
         if self.skip > 0 {
@@ -104,6 +107,17 @@ mod tests {
         let mut company = Company::default();
         company.synced(Duration::from_micros(50), 8, 8);
         assert_eq!(company.patience(1), None);
+    }
+
+    #[test]
+    fn two_wait_for_each_other_only_where_a_sync_is_slower_than_waking_up() {
+        for (micros, waits) in [(100, false), (200, true)] {
+            let mut company = Company::default();
+            company.synced(Duration::from_micros(micros), 1, 1);
+            assert_eq!(company.patience(1).is_some(), waits);
+            company.synced(Duration::from_micros(micros), 2, 1);
+            assert!(company.patience(1).is_some());
+        }
     }
 
     #[test]
