@@ -30,16 +30,16 @@ type Turn = fn(&Session<'_>, &Records, bool, u32, f64, &mut Timed) -> Result<(),
 /// Makes the table. `write_mb_s` is what the disk can take.
 pub(super) fn rotate(session: &mut Session<'_>, write_mb_s: f64) -> Result<(), Failure> {
     let records = Records::new(RECORD_BYTES);
-    let all: f64 = write_mb_s / 2.0;
-    // With zeros in it first, a segment is written twice.
-    let half = all / 2.0;
+    let pace = write_mb_s / 2.0;
+    // With zeros in it first, a segment is written twice: at half the pace, the disk gets as much as from the others.
+    let slower = pace / 2.0;
     let sides: [(&str, bool, f64, Turn); 6] = [
-        ("ours, shared", false, all, turn::<Streamed>),
-        ("ours, shared, room written before", true, all, turn::<Streamed>),
-        ("ours, shared, room written before, half as fast", true, half, turn::<Streamed>),
-        ("ours, one thread does all", false, all, turn::<Driven<Library>>),
-        ("ours, one thread does all, room written before", true, all, turn::<Driven<Library>>),
-        ("B1", false, all, turn::<Driven<Stream>>),
+        ("ours, shared", false, pace, turn::<Streamed>),
+        ("ours, shared, room written before", true, pace, turn::<Streamed>),
+        ("ours, shared, room written before, half as fast", true, slower, turn::<Streamed>),
+        ("ours, one thread does all", false, pace, turn::<Driven<Library>>),
+        ("ours, one thread does all, room written before", true, pace, turn::<Driven<Library>>),
+        ("B1", false, pace, turn::<Driven<Stream>>),
     ];
     let mut timed: [Timed; 6] = Default::default();
     let mut left = session.sizes.rotations;
