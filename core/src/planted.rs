@@ -136,6 +136,10 @@ mod switch {
         CloseFrameTakenForDurable,
         /// Opening a closed log does not look at the prune mark in front of the close frame.
         LastPruneMarkIgnored,
+        /// Opening a closed log believes the list of its segments, whatever files there are.
+        ListBelievedAlone,
+        /// What opening knew from a list is read without its header.
+        ListedHeaderUnread,
         /// Opening a log does not ask the tail's prune marks which segments are gone for good.
         PruneMarkIgnored,
         /// The log goes on in place over a torn tail, so that what is left of the tail stands behind the new entries.

@@ -25,10 +25,8 @@ fn closed(alignment: u32, pruned: bool) -> (MemoryDirectory, String) {
     }
     wal.append(b"last").unwrap();
     wal.close().unwrap();
-    let mut names = dir.names();
-    names.retain(|name| name != "wal/LOCK");
-    names.sort();
-    (dir, names.pop().unwrap())
+    let tail = segments_of(&dir).pop().unwrap();
+    (dir, tail)
 }
 
 fn copy(dir: &MemoryDirectory) -> MemoryDirectory {
@@ -62,7 +60,9 @@ fn looking_at_the_end_finds_what_reading_all_finds_however_the_end_is_damaged() 
         let (dir, tail) = closed(alignment, pruned);
         let name = Name::new(&tail).unwrap();
         let whole = dir.contents(name).unwrap();
-        let last_frames = 3 * 20_usize.next_multiple_of(alignment as usize).max(24);
+        let list = if pruned { 24 } else { 28 + 72 * 3_usize };
+        let frame = |bytes: usize| bytes.next_multiple_of(alignment as usize);
+        let last_frames = 2 * frame(20) + frame(list);
         let flips = (whole.len() - last_frames) * 8..whole.len() * 8;
         let flips = flips.step_by(if alignment > 16 { 5 } else { 1 });
         let cuts = (72..whole.len()).rev().take(last_frames);
@@ -143,6 +143,78 @@ fn segments_that_are_missing_without_a_mark_are_a_hole() {
     dir.remove(Name::new("wal/00000001.WAL").unwrap()).unwrap();
     let opened = RawWalWriter::open(dir, options(4));
     assert!(matches!(opened, Err(Error::Corrupt(_))), "{opened:?}");
+}
+
+/// Four segments of a closed log.
+fn closed_with_list(options: &WalOptions) -> MemoryDirectory {
+    let dir = MemoryDirectory::new();
+    let mut wal = RawWalWriter::new(dir.clone(), options.clone()).unwrap();
+    for _ in 0..10 {
+        wal.append(&[7; 1000]).unwrap();
+    }
+    assert_eq!(wal.segments().count(), 4);
+    wal.close().unwrap();
+    dir
+}
+
+fn segments_of(dir: &MemoryDirectory) -> Vec<String> {
+    let mut names = dir.names();
+    names.retain(|name| name != "wal/LOCK");
+    names.sort();
+    names
+}
+
+fn segment(number: u32) -> String {
+    format!("wal/{number:08X}.WAL")
+}
+
+#[test]
+fn what_opening_knew_from_a_list_is_checked_where_it_is_read() {
+    for bit in 0..72 * 8 {
+        let dir = closed_with_list(&options(4));
+        let name = segment(2);
+        let mut bytes = dir.contents(Name::new(&name).unwrap()).unwrap();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        dir.put(Name::new(&name).unwrap(), bytes);
+        let mut wal = RawWalWriter::open(dir.clone(), options(4)).unwrap();
+        let found = |error: Error<MemoryError>| match error {
+            Error::Corrupt(damage) => damage.file.as_name().as_str() == name,
+            Error::Newer { file, .. } => file.as_name().as_str() == name,
+            _ => false,
+        };
+        let mut reader = wal.reader().unwrap();
+        assert!(found(reader.verify_segment(ReadMode::BestEffort, 2).unwrap_err()), "bit {bit}");
+        reader.verify_segment(ReadMode::Strict, 1).unwrap();
+        reader.verify_segment(ReadMode::Strict, 3).unwrap();
+        assert!(found(reader.read(ReadMode::Strict, EntryId::new(6).unwrap()).unwrap_err()));
+        drop(reader);
+        let before: Vec<_> = dir.names();
+        assert!(found(wal.truncate_suffix(EntryId::new(6).unwrap()).unwrap_err()));
+        drop(wal);
+        assert_eq!(dir.names(), before);
+    }
+}
+
+#[test]
+fn a_list_that_is_not_of_the_files_there_is_not_believed() {
+    for missing in 1..=3 {
+        let dir = closed_with_list(&options(4));
+        dir.remove(Name::new(&segment(missing)).unwrap()).unwrap();
+        let opened = RawWalWriter::open(dir, options(4));
+        assert!(matches!(opened, Err(Error::Corrupt(_))), "{missing}: {opened:?}");
+    }
+    // A segment of another log, between two of this one, must not be deleted as if it were a dead one of this.
+    let dir = closed_with_list(&options(4));
+    let mut wal = RawWalWriter::open(dir.clone(), options(4)).unwrap();
+    wal.truncate_suffix(EntryId::new(6).unwrap()).unwrap();
+    wal.close().unwrap();
+    assert_eq!(segments_of(&dir), [1, 2, 5].map(segment));
+    let other = closed_with_list(&options(4).log_id(77));
+    let stray = other.contents(Name::new(&segment(3)).unwrap()).unwrap();
+    dir.put(Name::new(&segment(3)).unwrap(), stray);
+    let opened = RawWalWriter::open(dir.clone(), options(4));
+    assert!(matches!(opened, Err(Error::Corrupt(_))), "{opened:?}");
+    assert_eq!(segments_of(&dir), [1, 2, 3, 5].map(segment));
 }
 
 #[test]

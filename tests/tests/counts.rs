@@ -41,10 +41,15 @@ fn only(expected: &[(Operation, u64)], cost: &Counts) {
 
 /// A log of that many sealed segments, ten records of 100 bytes in each, and two in the tail.
 fn log_of_segments(sealed: usize) -> (Counted, Counters) {
+    log_of_segments_of(100, sealed)
+}
+
+/// The same, of records of that many bytes.
+fn log_of_segments_of(record: usize, sealed: usize) -> (Counted, Counters) {
     let (dir, counters) = counted();
-    let mut wal = RawWalWriter::new(dir.clone(), segments()).unwrap();
+    let mut wal = RawWalWriter::new(dir.clone(), segments_of(record)).unwrap();
     for _ in 0..sealed * 10 + 2 {
-        wal.append(&[7; 100]).unwrap();
+        wal.append(&vec![7; record]).unwrap();
     }
     assert_eq!(wal.segments().count(), sealed + 1);
     wal.close().unwrap();
@@ -52,7 +57,11 @@ fn log_of_segments(sealed: usize) -> (Counted, Counters) {
 }
 
 fn segments() -> WalOptions {
-    WalOptions::new().segment_bytes(72 + 10 * 116)
+    segments_of(100)
+}
+
+fn segments_of(record: usize) -> WalOptions {
+    WalOptions::new().segment_bytes(72 + 10 * (16 + record as u64))
 }
 
 #[test]
@@ -253,31 +262,88 @@ fn opening_to_read_reads_the_headers() {
 /// A close frame, and a prune frame in front of it.
 const CLOSE_BYTES: u64 = 20;
 const LAST_BYTES: u64 = 24 + CLOSE_BYTES;
+/// A close frame that lists segments, without these.
+const LIST_BYTES: u64 = 28;
 
 #[test]
-fn opening_a_closed_log_reads_the_headers_and_one_piece_of_the_last_segment() {
-    for sealed in [0, 100, 1000] {
-        let (dir, counters) = log_of_segments(sealed);
-        let headers = sealed as u64 + 1;
+fn opening_a_closed_log_opens_the_last_segment_alone_and_reads_its_end() {
+    for sealed in [0, 1, 10, 100, 200] {
+        let (dir, counters) = log_of_segments_of(4000, sealed);
         let mut wal = None;
         let open = cost(&counters, || {
-            wal = Some(RawWalWriter::open(dir.clone(), segments()).unwrap());
+            wal = Some(RawWalWriter::open(dir.clone(), segments_of(4000)).unwrap());
         });
+        let list = if sealed > 0 { LIST_BYTES + 72 * sealed as u64 } else { 0 };
+        let reads = if sealed > 0 { 3 } else { 2 };
         let expected = [
             (Operation::Lock, 1),
             (Operation::List, 1),
-            (Operation::Open, headers),
+            (Operation::Open, 1),
             (Operation::Length, 1),
-            (Operation::Read, headers + 1),
+            (Operation::Read, reads),
         ];
         only(&expected, &open);
-        assert_eq!(open.bytes_read, headers * 72 + LAST_BYTES);
+        assert_eq!(open.bytes_read, 72 + LAST_BYTES + list);
         let mut wal = wal.unwrap();
         assert_eq!(wal.entry_count(), sealed as u64 * 10 + 2);
+        assert_eq!(wal.segments().count(), sealed + 1);
         only(&[(Operation::Reopen, 1)], &cost(&counters, || wal.append(&[7; 100]).unwrap()));
         let durable = cost(&counters, || wal.flush_and_sync().unwrap());
         only(&[(Operation::Write, 1), (Operation::SyncData, 1)], &durable);
-        assert_eq!(durable.bytes_written, CLOSE_BYTES + 116, "the close frame goes with it");
+        let close = if sealed > 0 { list } else { CLOSE_BYTES };
+        assert_eq!(durable.bytes_written, close + 116, "the close frame goes with it");
+    }
+}
+
+#[test]
+fn a_log_that_goes_on_is_pruned_and_padded_is_opened_by_its_last_segment_alone_each_time() {
+    for (alignment, unit) in [(4, 1), (16, 1), (256, 1), (4, 512), (256, 4096)] {
+        let options = segments_of(4000).alignment(alignment).commit_alignment(unit);
+        let (dir, counters) = counted();
+        let mut last = 0;
+        for turn in 0..8 {
+            let mut wal = None;
+            let open = cost(&counters, || {
+                wal = Some(RawWalWriter::open(dir.clone(), options.clone()).unwrap());
+            });
+            let opened = u64::from(turn > 0);
+            assert_eq!((open.of(Operation::Open), open.of(Operation::SyncFile)), (opened, 0));
+            let mut wal = wal.unwrap();
+            assert_eq!(wal.last_entry_id().map_or(0, EntryId::get), last);
+            for _ in 0..25 {
+                wal.append(&[7; 4000]).unwrap();
+            }
+            if turn % 3 == 2 {
+                wal.truncate_prefix(EntryId::new(last - 20).unwrap()).unwrap();
+            }
+            last += 25;
+            wal.close().unwrap();
+        }
+    }
+}
+
+/// The list would be longer than half a segment.
+#[test]
+fn opening_a_closed_log_of_many_small_segments_reads_their_headers() {
+    let (dir, counters) = log_of_segments(100);
+    let open = cost(&counters, || {
+        let wal = RawWalWriter::open(dir.clone(), segments()).unwrap();
+        assert_eq!(wal.entry_count(), 1002);
+    });
+    assert_eq!((open.of(Operation::Open), open.syncs()), (101, 0));
+    assert_eq!(open.bytes_read, 101 * 72 + LAST_BYTES);
+}
+
+#[test]
+fn closing_a_log_that_is_durable_is_one_write() {
+    for sealed in [0, 1] {
+        let (dir, counters) = log_of_segments_of(4000, sealed);
+        let mut wal = RawWalWriter::open(dir, segments_of(4000)).unwrap();
+        wal.append(b"more").unwrap();
+        let _durable = wal.flush_and_sync().unwrap();
+        let close = cost(&counters, || wal.close().unwrap());
+        let bytes = if sealed > 0 { LIST_BYTES + 72 } else { CLOSE_BYTES };
+        assert_eq!((close.syncs(), close.of(Operation::Write), close.bytes_written), (0, 1, bytes));
     }
 }
 

@@ -10,6 +10,9 @@ pub(crate) const CONTROL_BYTES_MAX: usize = 20;
 /// The kind of a frame that only fills room: older readers skip it, like any kind from 128 up.
 pub(crate) const PAD: u8 = 128;
 
+/// The kind of a close frame that lists the segments before the tail: whoever does not look for it there skips it.
+pub(crate) const CLOSE_LIST: u8 = 129;
+
 const KIND: Range<usize> = 0..1;
 const FIRST: Range<usize> = 4..8;
 const SECOND: Range<usize> = FIRST.end..16;
@@ -35,7 +38,7 @@ pub(crate) enum Control {
         bytes: u64,
         chain: u32,
     },
-    /// A kind from 128 up: a pad, or one that this version does not know.
+    /// A kind from 128 up: a pad, a close frame with a list, or one that this version does not know.
     Ignored,
 }
 

@@ -95,6 +95,7 @@ pub(crate) fn reserve<E: StoreError>(
     if buffer.reserve(bytes) { Ok(()) } else { Err(no_memory(bytes)) }
 }
 
-fn no_memory<E: StoreError>(bytes: usize) -> Error<E> {
+/// There is no memory for that many bytes.
+pub(crate) fn no_memory<E: StoreError>(bytes: usize) -> Error<E> {
     Error::Limit { what: Limit::Memory, found: bytes as u64, limit: usize::MAX as u64 }
 }

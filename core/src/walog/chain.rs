@@ -28,6 +28,8 @@ pub(crate) struct Segment {
     pub(crate) origin: Origin,
     /// Where it ends, by its successor's word; `None` for the tail.
     pub(crate) sealed: Option<Sealed>,
+    /// All of this is from the list that closing left: nobody has read its header yet.
+    pub(crate) listed: bool,
 }
 
 impl Segment {
@@ -92,6 +94,7 @@ pub(crate) fn chain(observed: &[Observed], oldest: u32) -> Result<Vec<Segment>, 
             created_ms: header.created_ms,
             origin: header.origin,
             sealed,
+            listed: false,
         });
         let Some(previous) = header.previous else { break };
         if previous.segment < oldest {

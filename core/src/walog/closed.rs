@@ -16,6 +16,7 @@ use crate::storage::{Directory, ReadFile, StoreError};
 
 use super::chain::{self, Observed};
 use super::discover::{Discovered, head, list};
+use super::listed;
 use super::options::Settings;
 use super::segment::{End, Ending, Marks};
 
@@ -23,12 +24,20 @@ use super::segment::{End, Ending, Marks};
 const PRUNE_BYTES: u64 = 8;
 
 /// What the last bytes of a closed segment say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 struct LastFrames {
     /// In front of the close frame.
     cursor: Cursor,
-    /// What the prune frame in front of it says, if there is one.
+    /// What the prune frame in front of it says, if there is one, or the list of segments.
     oldest: Option<u32>,
+    /// The payload of a close frame that lists the segments before this one.
+    list: Option<Vec<u8>>,
+}
+
+/// Whether opening takes a close frame's word.
+pub(super) fn is_looked_for(settings: &Settings) -> bool {
+    // A compact close frame does not say how many entries precede it.
+    !settings.scan_at_open && settings.reopen && settings.form == Form::Full
 }
 
 /// Looks at the headers of all segments and the end of the tail, and syncs nothing; `None` if that does not tell what there is of the log.
@@ -40,7 +49,7 @@ pub(super) fn look<D: Directory>(
     dir: &D,
     settings: &Settings,
 ) -> Result<Option<Discovered>, Error<D::Error>> {
-    if settings.scan_at_open || !settings.reopen {
+    if !is_looked_for(settings) {
         return Ok(None);
     }
     let numbers = list(dir, settings)?;
@@ -48,33 +57,65 @@ pub(super) fn look<D: Directory>(
     let name = settings.segment_name(tail)?;
     let Some(file) = dir.open(name.as_name()).on(Operation::Open, &name)? else { return Ok(None) };
     let (header, mut window) = head(file, name)?;
-    // A compact close frame does not say how many entries precede it.
-    let ours = |common: Common| {
-        let full = common.form == Form::Full && settings.form == Form::Full;
-        full && common.alignment == settings.alignment
-    };
+    let ours =
+        |common: Common| common.form == settings.form && common.alignment == settings.alignment;
     let Some(header) = header.filter(|header| ours(header.common)) else {
         return Ok(None);
     };
     let crc = Crc::detect();
     let salt = segment_salt(crc, header.common.log_id, tail);
     let codec = Codec::new(crc, salt, header.common.alignment);
-    let Some(last) = last_frames(&mut window, codec)? else { return Ok(None) };
+    let Some(mut end) = last_frames(&mut window, codec, settings)? else { return Ok(None) };
     drop(window);
+    let list = end.list.take();
+    let observed = match &list {
+        Some(list) => listed::decode(list).filter(|observed| are_those(observed, others)),
+        None => headers(dir, settings, others)?,
+    };
+    let Some(mut observed) = observed else { return Ok(None) };
+    observed.push(Observed { number: tail, header: Some(header) });
+    let Some(found) = judge(observed, header, &end) else { return Ok(None) };
+    Ok(match list {
+        Some(list) => by_list(found, &list),
+        None => Some(found),
+    })
+}
+
+/// Whether a list is of those files.
+fn are_those(listed: &[Observed], numbers: &[u32]) -> bool {
+    let same = listed.iter().map(|seen| seen.number).eq(numbers.iter().copied());
+    same || planted!(ListBelievedAlone)
+}
+
+/// What was found, where the segments before the tail are known from a list; `None` unless that is what this log's writer makes of it: it is written again.
+fn by_list(mut found: Discovered, list: &[u8]) -> Option<Discovered> {
+    let (_tail, sealed) = found.chain.split_last_mut()?;
+    for segment in sealed.iter_mut() {
+        segment.listed = true;
+    }
+    let again = listed::encode(sealed, found.log_id, list.len().checked_add(HEADER_BYTES)?)?;
+    (again == list).then_some(found)
+}
+
+/// The headers of those segments; `None` if one has gone.
+fn headers<D: Directory>(
+    dir: &D,
+    settings: &Settings,
+    numbers: &[u32],
+) -> Result<Option<Vec<Observed>>, Error<D::Error>> {
     let mut observed = Vec::new();
-    for &number in others {
+    for &number in numbers {
         let name = settings.segment_name(number)?;
         let Some(file) = dir.open(name.as_name()).on(Operation::Open, &name)? else {
             return Ok(None);
         };
         observed.push(Observed { number, header: head(file, name)?.0 });
     }
-    observed.push(Observed { number: tail, header: Some(header) });
-    Ok(judge(observed, header, last))
+    Ok(Some(observed))
 }
 
 /// Whether headers and end agree on a log.
-fn judge(observed: Vec<Observed>, header: SegmentHeader, last: LastFrames) -> Option<Discovered> {
+fn judge(observed: Vec<Observed>, header: SegmentHeader, last: &LastFrames) -> Option<Discovered> {
     let mut oldest = header.oldest;
     if let Some(marked) = last.oldest.filter(|_| !planted!(LastPruneMarkIgnored)) {
         oldest = oldest.max(marked);
@@ -96,10 +137,11 @@ fn judge(observed: Vec<Observed>, header: SegmentHeader, last: LastFrames) -> Op
     })
 }
 
-/// The last two frames of a file that ends with a *synced* close frame.
+/// The last two frames of a file that ends with a *synced* close frame, or the last one if that has a list.
 fn last_frames<R>(
     window: &mut Window<R>,
     codec: Codec,
+    settings: &Settings,
 ) -> Result<Option<LastFrames>, Error<R::Error>>
 where
     R: ReadFile,
@@ -107,40 +149,68 @@ where
 {
     let first_frame = codec.align(SEGMENT_HEADER_BYTES as u64);
     let file_end = window.len()?;
-    let Some(close_at) = file_end.checked_sub(codec.frame_bytes(1)) else { return Ok(None) };
-    if close_at < first_frame || codec.align(close_at) != close_at {
+    let close_bytes = codec.frame_bytes(1);
+    let Some(close_at) = file_end.checked_sub(close_bytes) else { return Ok(None) };
+    if close_at < first_frame {
         return Ok(None);
     }
     let prune_at = close_at.saturating_sub(codec.frame_bytes(PRUNE_BYTES)).max(first_frame);
     let need = usize::try_from(file_end.saturating_sub(prune_at)).unwrap_or(0);
     let bytes = window.at(prune_at, need)?;
+    if let Some(frame_bytes) = listed::frame_bytes(bytes, settings) {
+        return Ok(match file_end.checked_sub(frame_bytes as u64) {
+            Some(at) if at >= first_frame => {
+                let bytes = window.at(at, frame_bytes)?.get(..frame_bytes);
+                close_at_end(codec, at, bytes.unwrap_or_default()).and_then(with_list)
+            }
+            _ => None,
+        });
+    }
     let before = usize::try_from(close_at.saturating_sub(prune_at)).unwrap_or(0);
     let Some((before, close)) = bytes.split_at_checked(before) else { return Ok(None) };
-    let Some((header, Control::Close)) = control(codec, close_at, close) else { return Ok(None) };
-    // Entries take sixteen bytes at least.
-    let entries_max = close_at.saturating_sub(first_frame) / HEADER_BYTES as u64;
-    if !header.flags.synced || u64::from(header.position) > entries_max {
+    let Some((cursor, payload)) = close_at_end(codec, close_at, close) else { return Ok(None) };
+    if Control::decode(payload) != Ok(Control::Close) {
         return Ok(None);
     }
-    let oldest = match control(codec, prune_at, before) {
-        Some((mark, Control::Prune { oldest })) if mark.position == header.position => Some(oldest),
+    let prune = control(codec, prune_at, before);
+    let prune = prune.filter(|(header, _)| header.position == cursor.position);
+    let oldest = prune.and_then(|(_, payload)| match Control::decode(payload) {
+        Ok(Control::Prune { oldest }) => Some(oldest),
         _ => None,
-    };
-    // The checksum of the frame before is not known, and not needed: the close frame is written again before anything refers to it.
-    let cursor = Cursor { offset: close_at, position: header.position, checksum: 0 };
-    Ok(Some(LastFrames { cursor, oldest }))
+    });
+    Ok(Some(LastFrames { cursor, oldest, list: None }))
 }
 
-/// The control frame that `bytes` are, if they verify at `offset`.
-fn control(codec: Codec, offset: u64, bytes: &[u8]) -> Option<(Header, Control)> {
+/// A close frame that lists segments.
+fn with_list((cursor, payload): (Cursor, &[u8])) -> Option<LastFrames> {
+    let mut list = Vec::new();
+    list.try_reserve_exact(payload.len()).ok()?;
+    list.extend_from_slice(payload);
+    let oldest = listed::decode(payload)?.first().map(|first| first.number);
+    Some(LastFrames { cursor, oldest, list: Some(list) })
+}
+
+/// The place in front of the *synced* control frame that `bytes` are, if they verify there, and its payload.
+fn close_at_end(codec: Codec, at: u64, bytes: &[u8]) -> Option<(Cursor, &[u8])> {
+    let (header, payload) = control(codec, at, bytes)?;
+    // Entries take sixteen bytes at least.
+    let first_frame = codec.align(SEGMENT_HEADER_BYTES as u64);
+    let entries_max = at.checked_sub(first_frame)? / HEADER_BYTES as u64;
+    if codec.align(at) != at || !header.flags.synced || u64::from(header.position) > entries_max {
+        return None;
+    }
+    // The checksum of the frame before is not known, and not needed: the close frame is written again before anything refers to it.
+    Some((Cursor { offset: at, position: header.position, checksum: 0 }, payload))
+}
+
+/// The control frame that `bytes` are, if they verify at `offset`, and its payload.
+fn control(codec: Codec, offset: u64, bytes: &[u8]) -> Option<(Header, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<HEADER_BYTES>()?;
     let Decoded::Frame(header) = codec.decode(offset, head) else { return None };
     let payload = rest.get(..usize::try_from(header.payload_bytes).ok()?)?;
     let whole = codec.frame_bytes(header.payload_bytes.into()) == bytes.len() as u64;
-    if !(header.flags.control && whole && codec.verify(&header, payload)) {
-        return None;
-    }
-    Some((header, Control::decode(payload).ok()?))
+    let verifies = header.flags.control && whole && codec.verify(&header, payload);
+    verifies.then_some((header, payload))
 }
 
 #[cfg(test)]
@@ -153,7 +223,8 @@ fn control(codec: Codec, offset: u64, bytes: &[u8]) -> Option<(Header, Control)>
 mod tests {
     use super::*;
     use crate::bytes::frame::Flags;
-    use crate::storage::{MemoryDirectory, Name};
+    use crate::storage::{MemoryDirectory, MemoryError, Name};
+    use crate::walog::WalOptions;
 
     /// A file of room, and at the end these control frames, with their positions and whether they are *synced*.
     fn ending(
@@ -183,7 +254,8 @@ mod tests {
         dir.put(name, bytes);
         let mut window =
             Window::new(dir.open(name).unwrap().unwrap(), name.into(), Vec::new(), 256).unwrap();
-        let found = last_frames(&mut window, codec).unwrap()?;
+        let settings = WalOptions::new().check::<MemoryError>(&dir.capabilities()).unwrap();
+        let found = last_frames(&mut window, codec, &settings).unwrap()?;
         Some((found.cursor.offset, found.cursor.position, found.oldest))
     }
 

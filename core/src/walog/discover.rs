@@ -6,7 +6,7 @@ use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 
 use crate::bytes::crc::Crc;
-use crate::bytes::header::{Decoded, FileHeader as _, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::bytes::header::{Common, Decoded, FileHeader as _, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::error::{Context as _, Corruption, CorruptionKind, Error, Limit, Operation};
 use crate::file::window::Window;
 use crate::storage::{Directory, NameBuf, ReadFile, StoreError};
@@ -216,9 +216,29 @@ pub(crate) fn open_segment<D: Directory>(
     segment: &Segment,
     buffer: Vec<u8>,
 ) -> Result<SegmentReader<D::Reader>, Error<D::Error>> {
+    if segment.listed && !planted!(ListedHeaderUnread) {
+        check_header(dir, settings, log_id, segment)?;
+    }
     let (file, name) = open(dir, settings, segment.number)?;
     let frames = segment::frames(file, name, buffer, settings, log_id, segment)?;
     Ok(SegmentReader::new(frames, segment, settings.recycle))
+}
+
+/// Reads the header of a segment that was listed: damage that opening has not met is met where the segment is read.
+fn check_header<D: Directory>(
+    dir: &D,
+    settings: &Settings,
+    log_id: u64,
+    segment: &Segment,
+) -> Result<(), Error<D::Error>> {
+    let name = settings.segment_name(segment.number)?;
+    let common = Common { alignment: segment.alignment, form: segment.form, log_id };
+    let is_ours = |header: SegmentHeader| {
+        let same = header.common == common && header.segment == segment.number;
+        same && header.first_id == segment.first_id && header.origin == segment.origin
+    };
+    let found = header(dir, &name)?;
+    if found.is_some_and(is_ours) { Ok(()) } else { Err(bad_header(name)) }
 }
 
 /// Reads the tail to its end.

@@ -26,6 +26,8 @@ mod hooks;
 mod ids;
 #[cfg(feature = "alloc")]
 mod index;
+#[cfg(feature = "alloc")]
+mod listed;
 mod name;
 #[cfg(feature = "alloc")]
 mod opening;

@@ -259,13 +259,17 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// [`Preparation`](super::Preparation) holds it any more. A segment that was [prepared](Self::prepared_segment) and not needed is removed, as far as that
     /// succeeds.
     ///
+    /// Where a full medium has no room to write down that the log was closed, that is left out: the next open reads the last segment, as after a crash.
+    ///
     /// # Errors
     /// As [`flush_and_sync`](Self::flush_and_sync). The lock is released in any case.
     pub fn close(mut self) -> Result<(), Error<D::Error>> {
         self.check()?;
         self.poisoned = true;
         if self.tail.is_open() && !self.tail.closed() {
-            self.repeat_prune_mark()?;
+            if self.close_list().is_none() {
+                self.repeat_prune_mark()?;
+            }
             // Of marks too, so that the close frame can say that all before it is durable: the next open relies on that.
             self.tail.demand_sync_of_marks();
         }
@@ -273,11 +277,12 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             self.sync_tail()?;
         }
         if self.tail.is_open() && !self.tail.closed() {
-            let bytes = self.frame_bytes(Control::Close.encode().1 as u64);
-            if self.fits_file(bytes) {
-                self.append_control(Control::Close)?;
-                // crash: without the close frame the log ends as it does after any crash
-                self.tail.flush()?;
+            self.append_close()?;
+            // crash: without the close frame the log ends as it does after any crash
+            match self.tail.flush() {
+                // Nor is it worth an error: all that was appended is durable.
+                Err(error) if error.is_no_space() => return Ok(()),
+                flushed => flushed?,
             }
         }
         self.tail.trim()?;
@@ -382,6 +387,15 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The close frame, if there is room for it.
+    fn append_close(&mut self) -> Result<(), Error<D::Error>> {
+        if let Some(list) = self.close_list() {
+            return self.append_close_list(&list);
+        }
+        let bytes = self.frame_bytes(Control::Close.encode().1 as u64);
+        if self.fits_file(bytes) { self.append_control(Control::Close) } else { Ok(()) }
     }
 
     /// Where the log begins later than the tail's header says, says so again where opening a closed log looks.

@@ -152,6 +152,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             created_ms: self.hooks.now_ms(),
             origin,
             sealed: None,
+            listed: false,
         };
         let header = SegmentHeader {
             common: Common {

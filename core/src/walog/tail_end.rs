@@ -2,7 +2,6 @@
 //!
 //! Must never let a header name an end that nobody has read, nor write into a sector that holds an entry where that is not to be.
 
-use crate::bytes::control::Control;
 use crate::error::{Context as _, Corruption, CorruptionKind, Error, Operation};
 use crate::storage::{Directory, StoreError as _};
 
@@ -50,7 +49,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
         if self.tail.close_again() {
             // The same bytes in the same place. They reach the medium with what follows, which must not say that they are there already.
             self.tail.set_closed_again();
-            self.append_control(Control::Close)?;
+            self.append_close_again()?;
             if planted!(CloseFrameTakenForDurable) {
                 self.tail.set_all_durable();
             }

@@ -35,7 +35,8 @@ fn damage(files: &Image, options: &WalOptions) -> Corruption {
             other => panic!("{mode:?}: {other:?}"),
         }
     }
-    match RawWalWriter::open(dir.clone(), options.clone()) {
+    // What a close frame vouches for, opening believes unless it is asked not to.
+    match RawWalWriter::open(dir.clone(), options.clone().scan_at_open(true)) {
         Err(Error::Corrupt(corruption)) => found.push(corruption),
         other => panic!("opened: {other:?}"),
     }

@@ -94,6 +94,21 @@ fn pruning_on_a_full_disk_gives_room_once_its_mark_fits() {
 }
 
 #[test]
+fn closing_on_a_full_disk_says_that_all_is_durable() {
+    let dir = log(false);
+    // No room for any close frame, for a part of it, for a plain one, for the one with the list.
+    for room in [0, 10, 20, 100, 4096] {
+        let mut wal = RawWalWriter::open(dir.clone(), small()).unwrap();
+        let id = wal.append(&payload(wal.next_entry_id().get())).unwrap();
+        let _durable = wal.flush_and_sync().unwrap();
+        dir.set_bytes_max(used(&dir) + room);
+        wal.close().unwrap();
+        dir.set_bytes_max(u64::MAX);
+        assert_eq!(entries(dir.clone(), small()).unwrap(), expected(1..=id.get()), "{room}");
+    }
+}
+
+#[test]
 fn preallocation_that_finds_no_room_locks_nobody_out() {
     // A simulated disk refuses what does not fit, reserved room included; only the header does.
     let options = || WalOptions::new().segment_bytes(4096).buffer_bytes(256).preallocate(true);

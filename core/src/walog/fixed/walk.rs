@@ -406,5 +406,6 @@ pub(super) fn segment_of(header: &SegmentHeader, sealed: Option<Sealed>) -> Segm
         created_ms: header.created_ms,
         origin: header.origin,
         sealed,
+        listed: false,
     }
 }

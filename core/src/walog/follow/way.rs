@@ -74,6 +74,7 @@ impl<D: Directory> RawFollower<D> {
                     created_ms: header.created_ms,
                     origin: header.origin,
                     sealed: None,
+                    listed: false,
                 };
                 self.enter_next(segment)
             }

@@ -199,6 +199,18 @@ pub(crate) const ALL: &[Planted] = &[
     family(Bug::OpenedTailUnsynced, &[4, 8], "wal"),
     family(Bug::CloseFrameTakenForDurable, &[8], "wal"),
     test(Bug::LastPruneMarkIgnored, &[3], "wal_closed", "pruned_segments_that_come_back_stay_gone"),
+    test(
+        Bug::ListBelievedAlone,
+        &[3],
+        "wal_closed",
+        "a_list_that_is_not_of_the_files_there_is_not_believed",
+    ),
+    test(
+        Bug::ListedHeaderUnread,
+        &[3],
+        "wal_closed",
+        "what_opening_knew_from_a_list_is_checked_where_it_is_read",
+    ),
     family(Bug::PruneMarkIgnored, &[8], "wal"),
     family(Bug::TornTailWrittenOver, &[3, 8], "wal"),
     family(Bug::FirstRoomReserved, &[8], "wal-backends"),
