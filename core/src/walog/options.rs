@@ -235,8 +235,8 @@ impl WalOptions {
     }
 
     /// Whether opening for writing syncs and reads the whole last segment even if the log was closed, in place of its end alone. Off by
-    /// default: what a close frame vouches for was durable, and damage to it is found by the next replay. On, damage to the last segment is found
-    /// at once, and a log that was copied into place without being synced becomes durable.
+    /// default: what a close frame vouches for was durable, and damage to it is found by the next replay. On, damage to the last segment, or to any
+    /// segment's header, is found at once, and a log that was copied into place without being synced becomes durable.
     #[must_use]
     pub fn scan_at_open(mut self, scan: bool) -> Self {
         self.scan_at_open = scan;

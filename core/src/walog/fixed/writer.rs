@@ -262,7 +262,7 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         Ok(Durable::new(self.durable_through))
     }
 
-    /// Makes everything durable, and writes down that the log was closed.
+    /// Makes everything durable, and writes down that the log was closed, unless a full medium has no room for that.
     ///
     /// # Errors
     /// As [`flush_and_sync`](Self::flush_and_sync). The lock is released in any case.
@@ -280,7 +280,12 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         self.sync_tail()?;
         if open {
             self.append_control(Control::Close)?;
-            self.tail.flush()?; // crash: without the close frame the log ends as it does after any crash
+            // crash: without the close frame the log ends as it does after any crash
+            match self.tail.flush() {
+                // Nor is it worth an error: all that was appended is durable.
+                Err(error) if error.is_no_space() => return Ok(()),
+                flushed => flushed?,
+            }
         }
         self.tail.trim()
     }
