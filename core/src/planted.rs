@@ -254,6 +254,12 @@ mod switch {
         FsRootUnsynced,
         /// The name of a root that somebody else created is not synced.
         FsFoundRootUnsynced,
+        /// A write around the cache forgets what its first block holds already.
+        FsDirectHeadForgotten,
+        /// A write that is durable when it returns stands for a sync, though one before it was not durable.
+        FsDirectUnproven,
+        /// A write that shall be durable when it returns is a plain one.
+        FsDirectUnsynced,
         /// A symbolic link to a folder is followed.
         FsLinkFollowed,
         /// The lock is said to be held, and is not.

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use durability::storage::FsDirectory;
+use durability::storage::{FsDirectory, FsOptions};
 use durability_core::storage::{Directory, MemoryDirectory};
 use durability_testkit::conformance::{LAWS, Report, check};
 
@@ -32,6 +32,12 @@ fn the_file_system_keeps_the_contract() {
     let report = check_below_temporary_folders(|path| FsDirectory::new(path).unwrap());
     let unasked: Vec<_> = report.not_applicable().map(|(law, _)| law).collect();
     assert_eq!(unasked, ["reopen_is_as_announced", "rename_is_as_announced"]);
+}
+
+#[test]
+fn around_the_cache_the_file_system_keeps_the_contract() {
+    let options = FsOptions::new().direct_io(true);
+    check_below_temporary_folders(|path| FsDirectory::with_options(path, options).unwrap());
 }
 
 #[test]

@@ -33,7 +33,7 @@ use super::{
 ///   the folder was created: one `fsync` in the steady state.
 /// - [`sync_file`](Directory::sync_file) syncs the file and, on Linux, drops what is cached of it, so that what is read next is what
 ///   the medium has. On other systems there is no portable way to drop a cache; there it is as good as the system's `fsync`.
-/// - An appender syncs with `fdatasync`, on Apple's systems with `F_FULLFSYNC`.
+/// - An appender syncs with `fdatasync`, on Apple's systems with `F_FULLFSYNC`; with [`FsOptions::direct_io`] it may write with `RWF_DSYNC` instead.
 ///
 /// # Limits
 /// - Locks are those of the system (`flock`): on a network file system they are as good as that is.
@@ -151,7 +151,7 @@ impl FsDirectory {
             return Ok(Some(appender(file, 0)));
         }
         let Err(error) = fill_with_zeros(&file, reserve) else {
-            return Ok(Some(appender(file, reserve)));
+            return self.directed(appender(file, reserve), FsOperation::Create).map(Some);
         };
         // The file must be gone before anything else, or it would keep the room that the wish could not have.
         drop(file);
@@ -163,6 +163,11 @@ impl FsDirectory {
             return Ok(file.map(|file| appender(file, 0)));
         }
         Err(self.at_file(FsOperation::Reserve, name)(error))
+    }
+
+    /// Around the system's cache, if that is wanted.
+    fn directed(&self, file: FsAppender, operation: FsOperation) -> Result<FsAppender, FsError> {
+        if self.inner.options.uses_direct_io() { file.begin_direct(operation) } else { Ok(file) }
     }
 
     fn sync_folders(&self, folder: Folder<'_>) -> io::Result<()> {
@@ -243,8 +248,10 @@ impl Directory for FsDirectory {
     fn reopen(&self, name: Name<'_>, at: u64) -> Result<Option<FsAppender>, FsError> {
         let open = || {
             let folder = self.inner.root.folder(name.folder())?;
-            let file = folder.map(|folder| folder.reopen(name.file())).transpose()?.flatten();
-            let Some(file) = file else { return Ok(None) };
+            // To read what the block has already that the first write goes to.
+            let readable = self.inner.options.uses_direct_io();
+            let file = folder.map(|folder| folder.reopen(name.file(), readable)).transpose()?;
+            let Some(file) = file.flatten() else { return Ok(None) };
             let length = file.metadata()?.len();
             if at > length {
                 return Err(FsRefusal::BeyondEnd { at, length }.into());
@@ -253,7 +260,9 @@ impl Directory for FsDirectory {
         };
         let file = open().map_err(self.at_file(FsOperation::Reopen, name))?;
         let root = &self.inner.root;
-        Ok(file.map(|(file, end)| FsAppender::new(file, at, end, self.location(name), root)))
+        let Some((file, end)) = file else { return Ok(None) };
+        let file = FsAppender::new(file, at, end, self.location(name), root);
+        self.directed(file, FsOperation::Reopen).map(Some)
     }
 
     fn remove(&self, name: Name<'_>) -> Result<(), FsError> {

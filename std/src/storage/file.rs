@@ -9,6 +9,7 @@ use std::io;
 use durability_core::storage::{AppendFile, ReadFile};
 use embedded_io::{ErrorType, Read, Seek, SeekFrom, Write};
 
+use super::direct::Direct;
 use super::path::FileLocation;
 use super::platform::Root;
 use super::{FsError, FsOperation, FsRefusal, platform};
@@ -90,6 +91,9 @@ impl ReadFile for FsReader {
 /// Each `write` is one system call that writes at the position, each `sync_data` one that syncs, through the same
 /// descriptor. After one of them has failed, it refuses everything ([`FsRefusal::Poisoned`]): what arrived is unknown, and a
 /// second sync of the same pages proves nothing.
+///
+/// With [`FsOptions::direct_io`](super::FsOptions::direct_io), what is written is held back until a flush or a sync, which is one system call in
+/// the steady state; what is not handed over then is lost with the appender.
 #[derive(Debug)]
 pub struct FsAppender {
     file: File,
@@ -97,6 +101,7 @@ pub struct FsAppender {
     /// Where the file ends, room included.
     end: u64,
     poisoned: bool,
+    direct: Option<Direct>,
     location: FileLocation,
     root: Arc<Root>,
 }
@@ -110,7 +115,24 @@ impl FsAppender {
         location: FileLocation,
         root: &Arc<Root>,
     ) -> Self {
-        Self { file, position, end, poisoned: false, location, root: Arc::clone(root) }
+        let (direct, root) = (None, Arc::clone(root));
+        Self { file, position, end, poisoned: false, direct, location, root }
+    }
+
+    /// Goes around the system's cache from here on, if that can be. The file must be open for reading, too, unless the position is 0.
+    pub(super) fn begin_direct(mut self, operation: FsOperation) -> Result<Self, FsError> {
+        let begun = Direct::begin(&self.file, self.position, self.end);
+        self.direct = begun.map_err(|source| self.error(operation, source))?;
+        if self.direct.is_some() && self.position == 0 {
+            // The zeros of the room, which nobody will read, and which each write would have to look for. Advice: no matter if it is not taken.
+            let _ = platform::drop_cached(&self.file);
+        }
+        Ok(self)
+    }
+
+    /// Whether what is appended next goes around the system's cache: see [`FsOptions::direct_io`](super::FsOptions::direct_io).
+    pub const fn is_direct(&self) -> bool {
+        self.direct.is_some()
     }
 
     fn error(&self, operation: FsOperation, source: io::Error) -> FsError {
@@ -133,6 +155,24 @@ impl FsAppender {
         self.poisoned = false;
         Ok(done)
     }
+
+    /// The same, with what is held back, if that is done; lost with the rest after a failure.
+    fn guarded_direct<T>(
+        &mut self,
+        operation: FsOperation,
+        mut step: impl FnMut(&File, Option<&mut Direct>) -> io::Result<T>,
+    ) -> Result<T, FsError> {
+        let mut direct = self.direct.take();
+        let done = self.guarded(operation, |file| step(file, direct.as_mut()))?;
+        self.direct = direct.filter(Direct::is_on);
+        Ok(done)
+    }
+
+    fn moved(&mut self, written: usize) -> usize {
+        self.position = self.position.saturating_add(written as u64);
+        self.end = self.end.max(self.position);
+        written
+    }
 }
 
 impl ErrorType for FsAppender {
@@ -141,7 +181,15 @@ impl ErrorType for FsAppender {
 
 impl Write for FsAppender {
     fn write(&mut self, data: &[u8]) -> Result<usize, FsError> {
-        let position = self.position;
+        let (position, end) = (self.position, self.end);
+        if self.direct.is_some() && !data.is_empty() {
+            let taken = self.guarded_direct(FsOperation::Write, |file, direct| {
+                direct.map_or(Ok(0), |direct| direct.put(file, data, end))
+            })?;
+            if taken > 0 {
+                return Ok(self.moved(taken));
+            }
+        }
         let written = self.guarded(FsOperation::Write, |file| {
             if data.is_empty() {
                 return Ok(0);
@@ -151,14 +199,15 @@ impl Write for FsAppender {
                 written => Ok(written),
             }
         })?;
-        self.position = position.saturating_add(written as u64);
-        self.end = self.end.max(self.position);
-        Ok(written)
+        Ok(self.moved(written))
     }
 
-    /// Nothing is held back in this process, so there is nothing to hand over.
+    /// Hands over what is held back in this process: nothing, unless it goes around the system's cache.
     fn flush(&mut self) -> Result<(), FsError> {
-        self.guarded(FsOperation::Flush, |_| Ok(()))
+        self.guarded_direct(FsOperation::Flush, |file, direct| match direct {
+            Some(direct) => direct.hand_over(file, false).map(|_durable| ()),
+            None => Ok(()),
+        })
     }
 }
 
@@ -172,10 +221,19 @@ impl AppendFile for FsAppender {
             return Ok(());
         }
         let root = Arc::clone(&self.root);
-        self.guarded(FsOperation::SyncFile, |file| {
+        self.guarded_direct(FsOperation::SyncFile, |file, mut direct| {
             root.sync_name()?;
+            if let Some(direct) = &mut direct
+                && direct.hand_over(file, true)?
+            {
+                return Ok(());
+            }
             // The standard library's own: it knows that `fsync` alone is not enough on Apple's systems.
-            file.sync_data()
+            file.sync_data()?;
+            if let Some(direct) = direct {
+                direct.synced();
+            }
+            Ok(())
         })
     }
 
@@ -183,19 +241,19 @@ impl AppendFile for FsAppender {
     fn trim(&mut self) -> Result<(), FsError> {
         let position = self.position;
         let has_room = self.end > position;
-        self.guarded(
-            FsOperation::Trim,
-            |file| {
-                if has_room { file.set_len(position) } else { Ok(()) }
-            },
-        )?;
+        self.guarded_direct(FsOperation::Trim, |file, direct| {
+            if let Some(direct) = direct {
+                direct.leave(file)?;
+            }
+            if has_room { file.set_len(position) } else { Ok(()) }
+        })?;
         self.end = position;
         Ok(())
     }
 }
 
 /// Calls again what was interrupted by a signal before it did anything.
-fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(super) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

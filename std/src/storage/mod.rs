@@ -1,5 +1,6 @@
 //! Where the bytes live: everything of the core's `storage`, and [`FsDirectory`], a directory of real files.
 
+mod direct;
 mod directory;
 mod durable_folders;
 mod error;
@@ -18,6 +19,16 @@ use unix as platform;
 mod portable;
 #[cfg(not(all(unix, not(durability_portable_fs))))]
 use portable as platform;
+
+#[cfg(all(target_os = "linux", not(durability_portable_fs)))]
+mod linux;
+#[cfg(all(target_os = "linux", not(durability_portable_fs)))]
+use linux as around;
+
+#[cfg(not(all(target_os = "linux", not(durability_portable_fs))))]
+mod nowhere;
+#[cfg(not(all(target_os = "linux", not(durability_portable_fs))))]
+use nowhere as around;
 
 pub use durability_core::storage::*;
 

@@ -114,9 +114,9 @@ impl Handle<'_> {
         self.open_with(file, OpenOptions::new().read(true).write(true))
     }
 
-    /// Opens a file for writing; `None` if there is none.
-    pub(super) fn reopen(&self, file: &str) -> io::Result<Option<File>> {
-        self.open_with(file, OpenOptions::new().write(true))
+    /// Opens a file for writing, and for reading if `readable`; `None` if there is none.
+    pub(super) fn reopen(&self, file: &str, readable: bool) -> io::Result<Option<File>> {
+        self.open_with(file, OpenOptions::new().read(readable).write(true))
     }
 
     /// Creates a file for writing; `None` if the name is taken.

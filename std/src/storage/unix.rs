@@ -165,9 +165,9 @@ impl Handle<'_> {
         self.open(file)
     }
 
-    /// Opens a file for writing; `None` if there is none.
-    pub(super) fn reopen(&self, file: &str) -> io::Result<Option<File>> {
-        open_file(self.file(), file, OFlags::WRONLY)
+    /// Opens a file for writing, and for reading if `readable`; `None` if there is none.
+    pub(super) fn reopen(&self, file: &str, readable: bool) -> io::Result<Option<File>> {
+        open_file(self.file(), file, if readable { OFlags::RDWR } else { OFlags::WRONLY })
     }
 
     /// Creates a file for writing; `None` if the name is taken, by a symbolic link too.

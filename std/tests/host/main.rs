@@ -9,12 +9,15 @@
 
 mod atomic_write;
 mod common;
+mod direct;
 mod files;
 mod follow;
 mod lock;
 mod random;
 mod wal;
 
+#[cfg(all(target_os = "linux", not(durability_portable_fs)))]
+mod direct_syscalls;
 #[cfg(unix)]
 mod escape;
 #[cfg(target_os = "linux")]

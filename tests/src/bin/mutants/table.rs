@@ -325,6 +325,24 @@ pub(crate) const ALL: &[Planted] = &[
     traced(Bug::FsRootUnsynced, &[1]),
     traced(Bug::FsFoundRootUnsynced, &[4]),
     test(
+        Bug::FsDirectHeadForgotten,
+        &[1],
+        "host",
+        "direct::what_goes_around_the_cache_reads_as_it_was_written",
+    ),
+    test(
+        Bug::FsDirectUnproven,
+        &[1, 8],
+        "host",
+        "direct_syscalls::around_the_cache_what_only_a_flush_has_written_is_covered_by_a_sync_of_the_file",
+    ),
+    test(
+        Bug::FsDirectUnsynced,
+        &[1, 8],
+        "host",
+        "direct_syscalls::around_the_cache_a_durable_append_is_one_durable_write",
+    ),
+    test(
         Bug::FsLinkFollowed,
         &[11],
         "host",
