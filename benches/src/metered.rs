@@ -9,7 +9,7 @@ use std::time::Duration;
 use durability::embedded_io::{ErrorType, Write};
 use durability::storage::{
     AppendFile, Capabilities, Directory, Folder, FsAppender, FsDirectory, FsError, FsLock,
-    FsReader, Locking, Name,
+    FsOptions, FsReader, Locking, Name,
 };
 
 use crate::{Failure, Tally};
@@ -55,7 +55,12 @@ pub struct MeteredAppender {
 impl Metered {
     /// Opens a folder, and makes it if need be.
     pub fn new(folder: &Path, meter: Meter) -> Result<Self, Failure> {
-        Ok(Self { inner: FsDirectory::new(folder)?, meter })
+        Self::with_options(folder, FsOptions::new(), meter)
+    }
+
+    /// The same, with options.
+    pub fn with_options(folder: &Path, options: FsOptions, meter: Meter) -> Result<Self, Failure> {
+        Ok(Self { inner: FsDirectory::with_options(folder, options)?, meter })
     }
 
     fn appender(&self, file: Option<FsAppender>) -> Option<MeteredAppender> {

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use common::{drain, id};
-use durability::storage::FsDirectory;
+use durability::storage::{FsDirectory, FsOptions};
 use durability::walog::{RawWalReader, RawWalWriter, WalOptions};
 use durability::{EntryId, Error, ReadMode};
 
@@ -28,8 +28,13 @@ const ROUNDS: u64 = 20;
 
 fn options(round: u64) -> WalOptions {
     let options =
-        WalOptions::new().segment_bytes(8 << 10).buffer_bytes(1 << 10).read_bytes(4 << 10);
-    options.preallocate(round % 3 == 1).mark_after_sync(round % 4 == 2)
+        WalOptions::new().segment_bytes(16 << 10).buffer_bytes(1 << 10).read_bytes(4 << 10);
+    options.preallocate(!round.is_multiple_of(3)).mark_after_sync(round % 4 == 2)
+}
+
+/// In every second life that has room, appends go around the system's cache.
+fn files(round: u64) -> FsOptions {
+    FsOptions::new().direct_io(round % 3 == 1)
 }
 
 /// Entry `id`, whichever life wrote it.
@@ -52,7 +57,7 @@ fn say(word: &str, number: u64) {
 fn helper_writes_until_it_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let round = std::env::var(ROUND).unwrap().parse().unwrap();
-    let dir = FsDirectory::new(folder).unwrap();
+    let dir = FsDirectory::with_options(folder, files(round)).unwrap();
     let mut wal = RawWalWriter::open(dir, options(round)).unwrap();
     say("found", wal.last_entry_id().map_or(0, EntryId::get));
     for step in round.. {
@@ -173,6 +178,7 @@ fn a_killed_writer_loses_nothing_acknowledged_and_leaves_no_lock() {
         // Whoever only looks, and then the next writer: the lock is free, and the log a prefix.
         let mut reader = RawWalReader::open(dir.clone(), options(round)).unwrap();
         let (looked, _) = drain(&mut reader, ReadMode::BestEffort).unwrap();
+        let dir = FsDirectory::with_options(&root, files(round)).unwrap();
         let mut wal = RawWalWriter::open(dir.clone(), options(round)).unwrap();
         let first = wal.first_entry_id().get();
         let mut reader = wal.reader().unwrap();

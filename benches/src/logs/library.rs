@@ -4,29 +4,38 @@ use std::hint::black_box;
 
 use durability::ReadMode;
 use durability::shared::{RawSharedWal, SharedOptions};
+use durability::storage::FsOptions;
 use durability::walog::{RawWalReader, RawWalWriter, WalOptions};
 
 use crate::{Committer, Failure, Log, Metered, Plan};
 
-/// The library's log.
+/// The library's log. `DIRECT` is [`FsOptions::direct_io`].
 #[derive(Debug)]
-pub struct Library {
+pub struct Library<const DIRECT: bool = false> {
     wal: RawWalWriter<Metered>,
     options: WalOptions,
 }
+
+const HOW: &str = "`RawWalWriter`: `append`, `append_batch`, `flush`, `flush_and_sync`, `close`; `RawWalReader::entries`, strict; threads share a `RawSharedWal`: `append_durable`";
+const HOW_DIRECT: &str = "the same with `FsOptions::direct_io`: what is counted as a write and a sync is one call of the system, `pwritev2` with `RWF_DSYNC`";
 
 fn options(plan: &Plan<'_>) -> WalOptions {
     WalOptions::new().segment_bytes(plan.segment_bytes).preallocate(plan.prepared)
 }
 
-impl Log for Library {
+fn files<const DIRECT: bool>(plan: &Plan<'_>) -> Result<Metered, Failure> {
+    let options = FsOptions::new().direct_io(DIRECT);
+    Metered::with_options(plan.folder, options, plan.meter.clone())
+}
+
+impl<const DIRECT: bool> Log for Library<DIRECT> {
     type Committer = Shared;
 
-    const NAME: &'static str = "ours";
-    const HOW: &'static str = "`RawWalWriter`: `append`, `append_batch`, `flush`, `flush_and_sync`, `close`; `RawWalReader::entries`, strict; threads share a `RawSharedWal`: `append_durable`";
+    const NAME: &'static str = if DIRECT { "ours, direct I/O" } else { "ours" };
+    const HOW: &'static str = if DIRECT { HOW_DIRECT } else { HOW };
 
     fn create(plan: &Plan<'_>) -> Result<Self, Failure> {
-        let dir = Metered::new(plan.folder, plan.meter.clone())?;
+        let dir = files::<DIRECT>(plan)?;
         let mut wal = RawWalWriter::new(dir, options(plan))?;
         if plan.prepared {
             // A log's first segment gets no room; the one behind a truncation does.
@@ -37,7 +46,7 @@ impl Log for Library {
     }
 
     fn reopen(plan: &Plan<'_>) -> Result<Self, Failure> {
-        let dir = Metered::new(plan.folder, plan.meter.clone())?;
+        let dir = files::<DIRECT>(plan)?;
         let options = options(plan);
         Ok(Self { wal: RawWalWriter::open(dir, options.clone())?, options })
     }
@@ -67,7 +76,7 @@ impl Log for Library {
     }
 
     fn replay(plan: &Plan<'_>, mut each: impl FnMut(&[u8])) -> Result<u64, Failure> {
-        let dir = Metered::new(plan.folder, plan.meter.clone())?;
+        let dir = files::<DIRECT>(plan)?;
         let mut reader = RawWalReader::open(dir, options(plan))?;
         let mut entries = reader.entries(ReadMode::Strict)?;
         while let Some(entry) = entries.next()? {

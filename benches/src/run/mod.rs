@@ -99,9 +99,12 @@ fn run(options: &Options, peers: &[Box<dyn Contender>]) -> Result<(), Failure> {
 /// What was done with each peer, what was not, and where one was faster.
 fn about_peers(session: &mut Session<'_>) {
     let mut text = String::new();
-    for (name, how) in
-        [(Library::NAME, Library::HOW), (Stream::NAME, Stream::HOW), (Pwrite::NAME, Pwrite::HOW)]
-    {
+    for (name, how) in [
+        (<Library>::NAME, <Library>::HOW),
+        (Library::<true>::NAME, Library::<true>::HOW),
+        (Stream::NAME, Stream::HOW),
+        (Pwrite::NAME, Pwrite::HOW),
+    ] {
         let _ = writeln!(text, "- **{name}**: {how}.");
     }
     for peer in session.peers {

@@ -81,6 +81,11 @@ pub(super) fn baseline(kind: Kind) -> Box<dyn Contender> {
     }
 }
 
+/// The library, around the system's cache.
+fn library_direct() -> Box<dyn Contender> {
+    Driver::<Library<true>>::boxed()
+}
+
 /// The library.
 pub(super) fn library() -> Box<dyn Contender> {
     Driver::<Library>::boxed()
@@ -99,6 +104,8 @@ impl Session<'_> {
         let (ours, base) = (library(), baseline(kind));
         let folder = self.options.folder.as_deref();
         let mut all: Vec<&dyn Contender> = vec![ours.as_ref(), base.as_ref()];
+        let direct = matches!(kind, Kind::Commit | Kind::Shared).then(library_direct);
+        all.extend(direct.as_deref());
         // A peer's syncs cannot be made slower from here.
         let peers = self.peers.iter().filter(|peer| !part.slow && peer.misfit(kind).is_none());
         all.extend(peers.map(AsRef::as_ref));

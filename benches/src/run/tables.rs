@@ -125,7 +125,8 @@ pub(super) fn wins(findings: &[Finding]) -> String {
         let Some(our_rate) = ours.rate else { continue };
         let same =
             |finding: &&Finding| finding.part == ours.part && finding.case.label == ours.case.label;
-        for peer in findings.iter().filter(same) {
+        let peers = findings.iter().filter(|finding| !finding.side.starts_with("ours"));
+        for peer in peers.filter(same) {
             if let Some(rate) = peer.rate
                 && rate.median > our_rate.median
             {

@@ -64,10 +64,8 @@ impl Direct {
         let proven = self.proven || planted!(FsDirectUnproven);
         let durably = durably && proven && self.durable_writes;
         let written = self.window.write_out(|bytes, offset| {
-            retry(|| match durably {
-                true => around::write_durably_at(file, bytes, offset),
-                false => platform::write_at(file, bytes, offset),
-            })
+            let write = if durably { around::write_durably_at } else { platform::write_at };
+            retry(|| write(file, bytes, offset))
         });
         match written {
             Ok(()) => {
@@ -261,14 +259,14 @@ mod tests {
     }
 
     /// Takes all that it is given, and checks how it is given.
-    fn store(file: &mut Vec<u8>, bytes: &[u8], offset: u64, most: usize) -> io::Result<usize> {
+    fn store(file: &mut Vec<u8>, bytes: &[u8], offset: u64, most: usize) -> usize {
         let at = usize::try_from(offset).unwrap();
         assert_eq!(bytes.as_ptr().align_offset(BLOCK), 0, "the address");
         assert_eq!((at % BLOCK, bytes.len() % BLOCK), (0, 0), "the place");
         let count = bytes.len().min(most);
         file.resize(file.len().max(at + count), 0);
         file[at..at + count].copy_from_slice(&bytes[..count]);
-        Ok(count)
+        count
     }
 
     #[test]
@@ -280,7 +278,7 @@ mod tests {
             let (mut file, mut offsets) = (Vec::new(), Vec::new());
             let write = |bytes: &[u8], offset| {
                 offsets.push(offset);
-                store(&mut file, bytes, offset, most)
+                Ok(store(&mut file, bytes, offset, most))
             };
             window.write_out(write).unwrap();
             assert!(
@@ -298,7 +296,7 @@ mod tests {
             assert_eq!(window.take(&[7; 5000], 1 << 20), 5000);
             let mut file = Vec::new();
             let error =
-                window.write_out(|bytes, at| store(&mut file, bytes, at, most)).unwrap_err();
+                window.write_out(|bytes, at| Ok(store(&mut file, bytes, at, most))).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::WriteZero);
             assert!(window.is_pending());
         }
@@ -328,7 +326,7 @@ mod tests {
             assert!(!window.is_pending(), "nothing of it is new");
             assert_eq!(window.take(b"new", 1 << 20), 3);
             let mut found = file.clone();
-            window.write_out(|bytes, at| store(&mut found, bytes, at, usize::MAX)).unwrap();
+            window.write_out(|bytes, at| Ok(store(&mut found, bytes, at, usize::MAX))).unwrap();
             let at = usize::try_from(position).unwrap();
             assert!(found[..at] == file[..at] && found[at..at + 3] == *b"new", "{position}");
         }
@@ -344,7 +342,7 @@ mod tests {
         assert_eq!(wide.take(&vec![1; 2 << 20], 4 << 20), WINDOW_BYTES - 10);
         assert!(wide.is_full());
         let mut file = Vec::new();
-        wide.write_out(|bytes, at| store(&mut file, bytes, at, usize::MAX)).unwrap();
+        wide.write_out(|bytes, at| Ok(store(&mut file, bytes, at, usize::MAX))).unwrap();
         assert!(file.len() == WINDOW_BYTES && !wide.is_full() && !wide.is_pending());
         assert_eq!(wide.take(&[2; 10], 4 << 20), 10);
     }

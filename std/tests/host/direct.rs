@@ -43,6 +43,11 @@ impl Numbers {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         usize::try_from(self.0 >> 33).unwrap() % limit
     }
+
+    /// Any but zero.
+    fn byte(&mut self) -> u8 {
+        u8::try_from(1 + self.below(255)).unwrap()
+    }
 }
 
 #[test]
@@ -62,8 +67,7 @@ fn what_goes_around_the_cache_reads_as_it_was_written() {
         let mut position = 0;
         while position < room + 10_000 {
             let most = [10, 600, 5_000, 100_000][numbers.below(4)];
-            let bytes: Vec<u8> =
-                (0..numbers.below(most)).map(|_| 1 + numbers.below(255) as u8).collect();
+            let bytes: Vec<u8> = (0..numbers.below(most)).map(|_| numbers.byte()).collect();
             around += u64::from(appender.is_direct());
             append(&mut appender, &bytes);
             model.resize(model.len().max(position + bytes.len()), 0);
@@ -180,9 +184,9 @@ fn a_log_goes_around_the_cache_across_rotations_pruning_and_openings() {
         }
         // Half of them are closed, the others only dropped, as by a panic: then what follows goes on in room.
         if life % 2 == 0 {
-            wal.close().unwrap()
+            wal.close().unwrap();
         } else {
-            drop(wal)
+            drop(wal);
         }
         check(dir.path(), options(recycle), last);
     }
@@ -246,7 +250,7 @@ fn a_typed_log_goes_around_the_cache() {
         let wal = open();
         for number in 0..500 {
             let entry = (life * 500 + number, "text".repeat(usize::try_from(number % 30).unwrap()));
-            wal.append(&entry).unwrap();
+            let _ticket = wal.append(&entry).unwrap();
         }
         assert_eq!(wal.sync().unwrap().through(), EntryId::new((life + 1) * 500));
         wal.close().unwrap();

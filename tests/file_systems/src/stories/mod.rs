@@ -11,7 +11,7 @@ mod wal;
 use std::path::Path;
 use std::sync::Arc;
 
-use durability::storage::FsDirectory;
+use durability::storage::{FsDirectory, FsOptions};
 use durability_testkit::simulated::{Model, Oracle as _, PrefixOracle, Violation};
 
 use super::Failed;
@@ -82,27 +82,40 @@ pub(crate) trait Story {
 pub(crate) fn all(device: &Arc<Device>, seed: u64) -> Vec<Box<dyn Story>> {
     let mut random = Random::new(seed);
     let random = &mut random;
+    let wal = wal::Wal::new(random);
+    let recording = recording::Recording::new(random);
+    let publishing = publishing::Publishing::new(random);
+    let replacing = replacing::Replacing::new(random);
+    let files = FsOptions::new().direct_io(random.one_in(2));
     vec![
-        chronicle(wal::Wal::new(random), 0, device),
-        chronicle(recording::Recording::new(random), 1, device),
-        chronicle(publishing::Publishing::new(random), 2, device),
-        chronicle(replacing::Replacing::new(random), 3, device),
+        chronicle(wal, files, 0, device),
+        chronicle(recording, files, 1, device),
+        chronicle(publishing, files, 2, device),
+        chronicle(replacing, files, 3, device),
     ]
 }
 
-fn chronicle<K: Kind + 'static>(kind: K, number: usize, device: &Arc<Device>) -> Box<dyn Story> {
-    Box::new(Chronicle { kind, dir: None, diary: Diary::new(number, Arc::clone(device)) })
+fn chronicle<K: Kind + 'static>(
+    kind: K,
+    files: FsOptions,
+    number: usize,
+    device: &Arc<Device>,
+) -> Box<dyn Story> {
+    let diary = Diary::new(number, Arc::clone(device));
+    Box::new(Chronicle { kind, files, dir: None, diary })
 }
 
 struct Chronicle<K: Kind> {
     kind: K,
+    files: FsOptions,
     dir: Option<Port>,
     diary: DiaryOf<K>,
 }
 
 impl<K: Kind> Chronicle<K> {
     fn open(&mut self, root: &Path, cheat: Cheat) -> Ended {
-        let dir = Port::new(FsDirectory::new(root.join("logs").join(K::NAME))?, cheat);
+        let root = root.join("logs").join(K::NAME);
+        let dir = Port::new(FsDirectory::with_options(root, self.files)?, cheat);
         let seen = self.kind.open(&dir)?;
         self.diary.recovered(seen);
         self.dir = Some(dir);
@@ -131,7 +144,7 @@ impl<K: Kind + 'static> Story for Chronicle<K> {
 
     fn next_life(&self, known: usize) -> Box<dyn Story> {
         let diary = self.diary.next_life(known);
-        Box::new(Self { kind: self.kind.closed(), dir: None, diary })
+        Box::new(Self { kind: self.kind.closed(), files: self.files, dir: None, diary })
     }
 
     fn recover(&mut self, root: &Path, promise: bool) -> Ended {

@@ -43,9 +43,9 @@ pub(super) struct Publishing {
 impl Publishing {
     pub(super) fn new(random: &mut Random) -> Self {
         let options = WalOptions::new()
-            .segment_bytes(random.pick(&[300, 1_000, 4_096]))
+            .segment_bytes(random.pick(&[300, 1_000, 4_096, 9_000]))
             .buffer_bytes(random.pick(&[256, 4_096]))
-            .preallocate(random.one_in(3))
+            .preallocate(random.one_in(2))
             .read_bytes(1_024);
         let checkpoint = CheckpointOptions::new().chunk_bytes(256).read_bytes(256);
         let publish = PublishOptions::new()
