@@ -47,6 +47,8 @@ struct Variant {
     flags: OFlags,
     /// Commits are padded to a multiple of it.
     pad: usize,
+    /// Only what is written is padded: the block that is not full is written again with the next commit.
+    again: bool,
 }
 
 const PLAIN: Variant = Variant {
@@ -55,10 +57,11 @@ const PLAIN: Variant = Variant {
     barrier: Barrier::DataSync,
     flags: OFlags::empty(),
     pad: 1,
+    again: false,
 };
 
 /// The second one is what all are compared with.
-const VARIANTS: [Variant; 12] = [
+const VARIANTS: [Variant; 14] = [
     Variant { name: "zeros in 64 KiB pieces", room: Room::Zeros(64 << 10), ..PLAIN },
     PLAIN,
     Variant { name: "zeros in 1 MiB pieces", room: Room::Zeros(1 << 20), ..PLAIN },
@@ -80,6 +83,21 @@ const VARIANTS: [Variant; 12] = [
         name: "padded to 4 KiB, `O_DIRECT`, `fdatasync`",
         flags: OFlags::DIRECT,
         pad: PAGE_BYTES,
+        ..PLAIN
+    },
+    Variant {
+        name: "the last 4 KiB written again, `O_DIRECT`, `O_DSYNC` (direct I/O)",
+        barrier: Barrier::Opened,
+        flags: OFlags::DIRECT.union(OFlags::DSYNC),
+        pad: PAGE_BYTES,
+        again: true,
+        ..PLAIN
+    },
+    Variant {
+        name: "the last 4 KiB written again, `O_DIRECT`, `fdatasync`",
+        flags: OFlags::DIRECT,
+        pad: PAGE_BYTES,
+        again: true,
         ..PLAIN
     },
 ];
@@ -125,12 +143,20 @@ impl Variant {
         for record in plan.all() {
             frames.clear();
             frames.push(record);
+            let whole = frames.bytes().len();
             frames.pad(self.pad);
             let direct = self.flags.contains(OFlags::DIRECT);
-            let bytes = if direct { aligned.of(frames.bytes()) } else { frames.bytes() };
+            let bytes = match (direct, self.again) {
+                (_, true) => aligned.behind(&frames.bytes()[..whole]),
+                (true, false) => aligned.of(frames.bytes()),
+                (false, false) => frames.bytes(),
+            };
             self.commit(&file, bytes, at)?;
             at += bytes.len() as u64;
             plan.meter.wrote(bytes.len());
+            if self.again {
+                at -= aligned.keep();
+            }
             plan.meter.synced();
         }
         let time = watch.stop();
@@ -182,16 +208,44 @@ impl Variant {
 #[derive(Default)]
 struct Aligned {
     memory: Vec<u8>,
+    /// How much of its beginning stands in the file already, in the page that the next commit goes to.
+    kept: usize,
+    /// Where the last commit ends in it.
+    end: usize,
 }
 
 impl Aligned {
     fn of(&mut self, bytes: &[u8]) -> &[u8] {
-        if self.memory.len() < bytes.len() + PAGE_BYTES {
-            self.memory = vec![0; bytes.len() + PAGE_BYTES];
+        (self.kept, self.end) = (0, 0);
+        self.behind(bytes)
+    }
+
+    /// The same, behind what is kept, and up to the end of a page.
+    fn behind(&mut self, bytes: &[u8]) -> &[u8] {
+        let (kept, end) = (self.kept, self.kept + bytes.len());
+        let padded = end.next_multiple_of(PAGE_BYTES);
+        if self.place().len() < padded {
+            let head = self.place().get(..kept).unwrap_or_default().to_vec();
+            self.memory = vec![0; padded + PAGE_BYTES];
+            self.place()[..kept].copy_from_slice(&head);
         }
-        let start = self.memory.as_ptr().align_offset(PAGE_BYTES);
-        let place = &mut self.memory[start..start + bytes.len()];
-        place.copy_from_slice(bytes);
-        place
+        self.end = end;
+        let place = self.place();
+        place[kept..end].copy_from_slice(bytes);
+        place[end..padded].fill(0);
+        &place[..padded]
+    }
+
+    /// Keeps the last page if it is not full, and says how far back from the end of what was written it begins.
+    fn keep(&mut self) -> u64 {
+        let (end, kept) = (self.end, self.end % PAGE_BYTES);
+        self.place().copy_within(end - kept..end, 0);
+        self.kept = kept;
+        if kept == 0 { 0 } else { PAGE_BYTES as u64 }
+    }
+
+    fn place(&mut self) -> &mut [u8] {
+        let start = self.memory.as_ptr().align_offset(PAGE_BYTES).min(self.memory.len());
+        &mut self.memory[start..]
     }
 }
