@@ -47,7 +47,8 @@ impl FsOptions {
     /// appending. A block that is not full is written again, with the same bytes before the new ones, as the cache does it; on devices that may damage a
     /// sector that is written over, pad commits to 4096 bytes (`commit_alignment`), and no block is ever written twice.
     ///
-    /// Leave it off where most appends are not synced (every flush waits for the device), where entries are read soon after they were
+    /// Leave it off where most appends are not synced (every flush waits for the device), where a mark follows every sync (`mark_after_sync`: that is one more
+    /// write to wait for, and the sync after it is a call of its own), where entries are read soon after they were
     /// appended (they are read from the device, not from the cache), and where other programs write to the same files.
     ///
     /// ```

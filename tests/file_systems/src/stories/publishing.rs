@@ -43,7 +43,7 @@ pub(super) struct Publishing {
 impl Publishing {
     pub(super) fn new(random: &mut Random) -> Self {
         let options = WalOptions::new()
-            .segment_bytes(random.pick(&[300, 1_000, 4_096, 9_000]))
+            .segment_bytes(random.pick(&[300, 1_000, 9_000, 20_000]))
             .buffer_bytes(random.pick(&[256, 4_096]))
             .preallocate(random.one_in(2))
             .read_bytes(1_024);

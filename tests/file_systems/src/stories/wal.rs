@@ -66,7 +66,7 @@ pub(super) struct Wal {
 impl Wal {
     pub(super) fn new(random: &mut Random) -> Self {
         let options = WalOptions::new()
-            .segment_bytes(random.pick(&[300, 1_000, 4_096, 9_000]))
+            .segment_bytes(random.pick(&[300, 1_000, 9_000, 20_000]))
             .buffer_bytes(random.pick(&[256, 4_096]))
             .read_bytes(random.pick(&[512, 8_192]))
             .preallocate(random.one_in(2))
