@@ -14,7 +14,9 @@ use std::mem::size_of;
 
 use durability_core::embedded_io::Write as _;
 use durability_core::storage::{AppendFile as _, Directory as _, Folder, Name, ReadFile as _};
-use durability_core::walog::{RawWalReader, RawWalWriter, WalOptions};
+use durability_core::walog::{
+    FixedWalReader, FixedWalWriter, RawWalReader, RawWalWriter, WalOptions,
+};
 use durability_core::{EntryId, ReadMode};
 use durability_flash::embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
 use durability_flash::{FlashAppender, FlashDirectory, FlashError, FlashOptions};
@@ -311,39 +313,77 @@ fn errors_name_the_slot_and_the_place() {
     assert!(matches!(cut, Err(FlashError::Flash { slot: 1, driver: NorError::PowerLost, .. })));
 }
 
-/// 1 MiB in 32 slots, full of a log of 64-byte records.
-#[test]
-fn opening_and_replaying_a_full_region_reads_little_more_than_the_log() {
-    let dir =
-        FlashDirectory::<_, 32>::mount(NorChip::<1, 4, 4096>::new(256), options().slot_blocks(8));
-    let dir = dir.unwrap();
-    let options = || wal().buffer_bytes(4096).read_bytes(4096);
-    let mut log = RawWalWriter::open(&dir, options()).unwrap();
-    let mut records = 0_u64;
+/// 1 MiB in 32 slots, full of a log of 64-byte records; how many of them.
+fn full_region() -> (FlashDirectory<Mib, 32>, u64) {
+    let dir = FlashDirectory::<_, 32>::mount(Mib::new(256), options().slot_blocks(8)).unwrap();
+    let mut log = RawWalWriter::open(&dir, wal().buffer_bytes(4096).read_bytes(4096)).unwrap();
+    let mut records = 0;
     while dir.usage().files < 32 {
         log.append(&[9; 64]).unwrap();
         records += 1;
     }
     log.close().unwrap();
-    let live = dir.with_flash(|chip| chip.figures().programmed_bytes);
-    let before = dir.with_flash(|chip| chip.figures().read_bytes);
-    let chip = dir.into_flash();
-    let dir = FlashDirectory::<_, 32>::mount(chip, self::options().slot_blocks(8)).unwrap();
-    let mounted = dir.with_flash(|chip| chip.figures().read_bytes) - before;
-    let mut log = RawWalWriter::open(&dir, options()).unwrap();
-    let opened = dir.with_flash(|chip| chip.figures().read_bytes) - before;
-    let mut reader = log.reader().unwrap();
-    let mut entries = reader.entries(ReadMode::Strict).unwrap();
-    let mut replayed = 0;
-    while entries.next().unwrap().is_some() {
-        replayed += 1;
-    }
-    assert_eq!(replayed, records);
-    let read = dir.with_flash(|chip| chip.figures().read_bytes) - before;
+    (dir, records)
+}
+
+type Mib = NorChip<1, 4, 4096>;
+
+/// What is read of a full region until it is mounted, until its log is open to be written to, and until all of it was replayed.
+fn assert_reads_little<const SLOTS: usize>(
+    open: impl Fn(&FlashDirectory<Mib, SLOTS>),
+    replay: impl Fn(&FlashDirectory<Mib, SLOTS>) -> u64,
+    full: FlashDirectory<Mib, SLOTS>,
+    records: u64,
+) {
+    let live = full.with_flash(|chip| chip.figures().programmed_bytes);
+    let before = full.with_flash(|chip| chip.figures().read_bytes);
+    let options = options().slot_blocks(8);
+    let dir = FlashDirectory::<_, SLOTS>::mount(full.into_flash(), options).unwrap();
+    let so_far = || dir.with_flash(|chip| chip.figures().read_bytes) - before;
+    let mounted = so_far();
+    open(&dir);
+    let opened = so_far();
+    assert_eq!(replay(&dir), records);
+    let read = so_far();
     println!("live {live}, mount {mounted}, with opening {opened}, with replay {read}");
     assert!(mounted <= 32 * 160, "{mounted}: headers only");
     assert!(opened <= 2 * 32 * 1024 + 32 * 1024, "{opened}: the tail and headers only");
     assert!(read * 10 <= live * 11, "{read} bytes read of {live}");
+}
+
+#[test]
+fn opening_and_replaying_a_full_region_reads_little_more_than_the_log() {
+    let (full, records) = full_region();
+    let options = || wal().buffer_bytes(4096).read_bytes(4096);
+    let open = |dir: &FlashDirectory<Mib, 32>| drop(RawWalWriter::open(dir, options()).unwrap());
+    let replay = |dir: &FlashDirectory<Mib, 32>| {
+        let mut reader = RawWalReader::open(dir, options()).unwrap();
+        let mut entries = reader.entries(ReadMode::Strict).unwrap();
+        let mut replayed = 0;
+        while entries.next().unwrap().is_some() {
+            replayed += 1;
+        }
+        replayed
+    };
+    assert_reads_little(open, replay, full, records);
+}
+
+#[test]
+fn without_a_heap_too_opening_and_replaying_reads_little_more_than_the_log() {
+    let (full, records) = full_region();
+    let open = |dir: &FlashDirectory<Mib, 32>| {
+        drop(FixedWalWriter::open(dir, wal(), &mut [0; 512]).unwrap());
+    };
+    let replay = |dir: &FlashDirectory<Mib, 32>| {
+        let mut memory = [0; 512];
+        let mut entries = FixedWalReader::open(dir, wal(), ReadMode::Strict, &mut memory).unwrap();
+        let mut replayed = 0;
+        while entries.next().unwrap().is_some() {
+            replayed += 1;
+        }
+        replayed
+    };
+    assert_reads_little(open, replay, full, records);
 }
 
 /// One program a record, where it crosses no page, and the figures of a log that is synced on every record.

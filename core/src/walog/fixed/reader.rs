@@ -103,7 +103,7 @@ impl<'b, D: Directory> FixedWalReader<'b, D> {
     fn open_next(&mut self) -> Result<bool, Error<D::Error>> {
         let (Some(header), Some(log)) = (self.next.take(), &self.log) else { return Ok(false) };
         let walk = Walk { dir: &self.dir, settings: &self.settings };
-        let successor = walk.successor(header.segment, &log.tail)?;
+        let successor = walk.successor(header.segment, log)?;
         let sealed = match &successor {
             Some(successor) => walk.sealed(&header, successor)?,
             None => None,

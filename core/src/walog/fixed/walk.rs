@@ -47,6 +47,13 @@ pub(super) struct Log {
     pub(super) segments: u32,
 }
 
+impl Log {
+    /// Whether every number from the first segment's to the tail's is one of the log.
+    fn is_dense(&self) -> bool {
+        self.tail.segment.checked_sub(self.first.0) == self.segments.checked_sub(1)
+    }
+}
+
 /// The first segment of a chain, with its first id, and how many there are.
 type Chain = ((u32, u64), u32);
 
@@ -329,13 +336,17 @@ impl<D: Directory> Walk<'_, D> {
     pub(super) fn successor(
         &self,
         number: u32,
-        tail: &SegmentHeader,
+        log: &Log,
     ) -> Result<Option<SegmentHeader>, Error<D::Error>> {
-        let mut header = *tail;
+        let mut header = log.tail;
         if number >= header.segment {
             return Ok(None);
         }
-        // Nearly always it is the next file, and is said to be by the one behind it, or is the tail.
+        // Where no number is missing, it is the next one. Elsewhere only the way down from the tail tells which file is of the log.
+        let next = number.saturating_add(1);
+        if log.is_dense() && next < header.segment {
+            header = self.live(next)?;
+        }
         while let Some(previous) = header.previous {
             if previous.segment == number {
                 return Ok(Some(header));
