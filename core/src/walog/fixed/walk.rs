@@ -343,9 +343,8 @@ impl<D: Directory> Walk<'_, D> {
             return Ok(None);
         }
         // Where no number is missing, it is the next one. Elsewhere only the way down from the tail tells which file is of the log.
-        let next = number.saturating_add(1);
-        if log.is_dense() && next < header.segment {
-            header = self.live(next)?;
+        if log.is_dense() {
+            header = self.live(number.saturating_add(1))?;
         }
         while let Some(previous) = header.previous {
             if previous.segment == number {
