@@ -264,6 +264,40 @@ mod switch {
         FsLinkFollowed,
         /// The lock is said to be held, and is not.
         LockNotTaken,
+        /// A wear or ready record of flash is believed as it stands, its checksum aside.
+        FlashRecordUnchecked,
+        /// A file's header on flash is believed as it stands, its checksum aside.
+        FlashHeaderUnchecked,
+        /// Of a file's two headers on flash only the first is programmed.
+        FlashHeaderOnce,
+        /// A slot of which only the first block is known to be erased is taken for ready.
+        FlashBegunTakenForReady,
+        /// A slot that reads blank where headers go is taken for erased, though nothing says that it is.
+        FlashBlankTakenForErased,
+        /// A slot is erased without a tombstone for the file that was in it.
+        FlashErasedUnburied,
+        /// A file on flash is removed in memory only.
+        FlashRemovedUnburied,
+        /// A tombstone is programmed over one of which a cut left too little.
+        FlashTombstoneOverTorn,
+        /// How often a slot was erased is not taken over from flash.
+        FlashErasesForgotten,
+        /// Any slot that is ready is as good as the one that was erased the least.
+        FlashWearIgnored,
+        /// Mounting counts the region's files from 1 again.
+        FlashSequenceForgotten,
+        /// A file on flash is gone on with where something is programmed already.
+        FlashGoneOnOver,
+        /// What is about to be done to flash that is awaited is not noted.
+        FlashDoubtForgotten,
+        /// What waits for flash that is awaited is overtaken by what comes after it.
+        FlashQueueOvertaken,
+        /// Entries are acknowledged while they wait for flash that is awaited.
+        FlashAcknowledgedQueued,
+        /// The headers of a new file are not read back before what is behind them is acknowledged.
+        FlashHeadersNotReadBack,
+        /// What was read ahead is kept when something is done to flash.
+        FlashAheadKept,
     }
 
     impl Bug {

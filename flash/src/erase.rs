@@ -54,7 +54,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
         if seen.state() == State::Begun {
             return Ok(Erasing { slot: number, block: 1, erases });
         }
-        if seen.must_be_buried() {
+        if seen.must_be_buried() && !planted!(FlashErasedUnburied) {
             // crash: the slot is dirty still, or the file that is being written over is still there
             self.bury(slot)?;
         }
@@ -105,7 +105,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
         }
         while at < self.layout.slot_bytes {
             let next = at.saturating_add(granule);
-            if self.zero_bits(slot, at, next)? == 0 {
+            if self.zero_bits(slot, at, next)? == 0 || planted!(FlashTombstoneOverTorn) {
                 return self.program(slot, at, zeros);
             }
             at = next;

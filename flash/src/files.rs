@@ -55,6 +55,7 @@ impl<'a, F: NorFlash, const SLOTS: usize> Handle<'a, F, SLOTS> {
             let from = u32::try_from(at).ok().filter(|from| *from <= limit);
             let from = from.ok_or(FlashError::Position)?;
             let found = region.first_programmed(slot, from)?.map(u64::from);
+            let found = found.filter(|_| !planted!(FlashGoneOnOver));
             found.map_or(Ok(()), |found| Err(FlashError::NotBlank { slot, at, found }))
         })
     }

@@ -2,6 +2,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod plant;
+
 mod directory;
 mod erase;
 mod error;

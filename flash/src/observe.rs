@@ -61,9 +61,12 @@ impl Observed {
     pub(crate) fn state(&self) -> State {
         if self.header.is_some() && !self.is_buried() {
             State::File
-        } else if self.is_begun() {
+        } else if self.is_begun() && !planted!(FlashBegunTakenForReady) {
             State::Begun
-        } else if self.headers_blank && self.tombstone_bits == 0 && self.ready.is_some() {
+        } else if self.headers_blank
+            && self.tombstone_bits == 0
+            && (self.ready.is_some() || planted!(FlashBlankTakenForErased))
+        {
             State::Ready
         } else {
             State::Dirty

@@ -117,7 +117,8 @@ impl SlotRecord {
         shape: Shape,
     ) -> Decoded<Self> {
         if take(bytes, MAGIC) != kind.magic()
-            || u32::from_le_bytes(take(bytes, CRC)) != checksum(bytes, &[])
+            || (u32::from_le_bytes(take(bytes, CRC)) != checksum(bytes, &[])
+                && !planted!(FlashRecordUnchecked))
         {
             return Decoded::Invalid;
         }
@@ -175,6 +176,7 @@ impl FileHeader {
     /// Whether the checksum covers header and name.
     pub(crate) fn verifies(bytes: &[u8; HEADER_BYTES], name: &[u8]) -> bool {
         u32::from_le_bytes(take(bytes, CRC)) == checksum(bytes, name)
+            || planted!(FlashHeaderUnchecked)
     }
 }
 

@@ -108,7 +108,8 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
         mounting: &mut Mounting<SLOTS>,
     ) -> Result<(), F> {
         let seen = self.observe(slot)?;
-        self.next_file = self.next_file.max(seen.next_file());
+        let next_file = if planted!(FlashSequenceForgotten) { 1 } else { seen.next_file() };
+        self.next_file = self.next_file.max(next_file);
         mounting.erases_max = mounting.erases_max.max(seen.erases().unwrap_or(0));
         if let Some(unknown) = mounting.unknown.get_mut(slot) {
             *unknown = seen.erases().is_none();
@@ -130,7 +131,8 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     /// Takes over what a slot holds.
     pub(crate) fn note(&mut self, slot: usize, seen: &Observed) {
         if let Some(known) = self.table.get_mut(slot) {
-            let erases = seen.erases().unwrap_or(known.erases);
+            let seen_erases = seen.erases().filter(|_| !planted!(FlashErasesForgotten));
+            let erases = seen_erases.unwrap_or(known.erases);
             let state = seen.state();
             let file = seen.header.as_ref().map(|found| (found.header, found.name_crc));
             let (header, name_crc) = file.unwrap_or((FileHeader { sequence: 0, name_bytes: 0 }, 0));
@@ -204,7 +206,9 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
         }
         let header = FileHeader::encode(sequence, name.as_bytes());
         let mut written = Ok(());
-        for copy in self.layout.headers() {
+        for copy in
+            self.layout.headers().into_iter().take(1 + usize::from(!planted!(FlashHeaderOnce)))
+        {
             // crash: the slot is dirty without a whole header, and the file is there with one
             written =
                 written.and_then(|()| self.program_record(slot, copy, &header, name.as_bytes()));
@@ -234,7 +238,9 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     /// Marks a file's slot dead.
     pub(crate) fn remove(&mut self, slot: usize) -> Result<(), F> {
         // crash: the file is there, or it is not; a tombstone that is torn is as it is from then on
-        self.bury(slot)?;
+        if !planted!(FlashRemovedUnburied) {
+            self.bury(slot)?;
+        }
         if let Some(slot) = self.table.get_mut(slot) {
             slot.state = State::Dirty;
             (slot.never_buried, slot.unchecked) = (false, false);
@@ -245,7 +251,8 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     /// Of the slots in such a state the one that was erased the least.
     pub(crate) fn least_worn(&self, wanted: impl Fn(State) -> bool) -> Option<usize> {
         let candidates = self.table.iter().enumerate().filter(|(_, slot)| wanted(slot.state));
-        candidates.min_by_key(|(_, slot)| slot.erases).map(|(slot, _)| slot)
+        let wear = |slot: &Slot| if planted!(FlashWearIgnored) { 0 } else { slot.erases };
+        candidates.min_by_key(|(_, slot)| wear(slot)).map(|(slot, _)| slot)
     }
 
     /// Whether what is programmed is read back later, by somebody else.

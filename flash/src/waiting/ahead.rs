@@ -63,7 +63,7 @@ where
     /// Whoever drops it while the chip programs or erases leaves a note of it; otherwise nothing is lost.
     pub(super) async fn settle(&mut self) -> Result<(), AsyncError<F::Error>> {
         self.flash.drain().await?;
-        while let Some(slot) = self.table.iter().position(|slot| slot.unchecked) {
+        while let Some(slot) = self.unchecked() {
             self.load_records(slot).await?;
             let seen = self.observe(slot)?;
             let whole = self.table.get(slot).is_some_and(|known| {
@@ -83,6 +83,12 @@ where
             self.note(slot, &seen);
         }
         Ok(())
+    }
+
+    /// A slot of which nothing was read back since its headers were programmed.
+    fn unchecked(&self) -> Option<usize> {
+        let slot = self.table.iter().position(|slot| slot.unchecked);
+        slot.filter(|_| !planted!(FlashHeadersNotReadBack))
     }
 
     /// At most one erase of one block towards a slot that is ready; `false` once there is nothing left to do.

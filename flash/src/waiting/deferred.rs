@@ -80,6 +80,10 @@ impl<'m, F: AsyncNorFlash> Deferred<'m, F> {
         F::Error: 'static,
     {
         self.check()?;
+        #[cfg(durability_mutants)]
+        if planted!(FlashQueueOvertaken) {
+            self.queue.overtake();
+        }
         while let Some(run) = self.queue.first() {
             let (offset, length) = (run.offset, run.length);
             let operation = match run.kind {
@@ -87,8 +91,11 @@ impl<'m, F: AsyncNorFlash> Deferred<'m, F> {
                 Kind::Bytes | Kind::Zeros => FlashOperation::Program,
             };
             // Before it is awaited: whoever is dropped meanwhile can no longer say so.
-            self.doubt = Some(Doubt { operation, offset, bytes: length });
-            self.ahead.clear();
+            let doubt = Doubt { operation, offset, bytes: length };
+            self.doubt = Some(doubt).filter(|_| !planted!(FlashDoubtForgotten));
+            if !planted!(FlashAheadKept) {
+                self.ahead.clear();
+            }
             let done = match run.kind {
                 Kind::Blank => self.flash.erase(offset, run.end()).await,
                 Kind::Bytes => self.flash.write(offset, run.bytes()).await,

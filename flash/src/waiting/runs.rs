@@ -141,6 +141,17 @@ impl<'m> Runs<'m> {
         self.at(self.begin).map(|(run, _)| run)
     }
 
+    /// Lets the second run overtake the oldest.
+    #[cfg(durability_mutants)]
+    pub(crate) fn overtake(&mut self) {
+        let second = self.at(self.begin).map_or(self.end, |(_, next)| next);
+        if let Some((_, third)) = self.at(second)
+            && let Some(both) = self.memory.get_mut(self.begin..third)
+        {
+            both.rotate_left(second.saturating_sub(self.begin));
+        }
+    }
+
     /// Forgets the oldest run.
     pub(crate) fn drop_first(&mut self) {
         let next = self.at(self.begin).map_or(self.end, |(_, next)| next);

@@ -13,7 +13,7 @@ use crate::table::Planted;
 use crate::verdict::Verdict;
 
 /// What must hold after every crash, fault and damage.
-const LAWS: [&str; 11] = [
+const LAWS: [&str; 12] = [
     "Recovered records are an exact prefix of those appended, and reach to the last acknowledged one.",
     "Ids have no gap and no duplicate, and are never given again to other content.",
     "What was rolled back, truncated or recycled never comes back.",
@@ -25,6 +25,7 @@ const LAWS: [&str; 11] = [
     "Damage to what was acknowledged is an error, never a shorter log.",
     "After a failed write or sync nothing more is acknowledged, and nothing has two writers.",
     "No panic, no allocation beyond limit and file, linear time, no foreign file touched.",
+    "Flash is programmed only where an erasure has ended, each granule once; erasures are counted, and spread over the slots.",
 ];
 
 /// What became of one bug.

@@ -354,6 +354,88 @@ pub(crate) const ALL: &[Planted] = &[
         "host",
         "lock::a_lock_excludes_other_processes_and_names_the_holder_and_dies_with_it",
     ),
+    test(
+        Bug::FlashRecordUnchecked,
+        &[12],
+        "flash",
+        "no_file_is_lost_damaged_or_brought_back_by_two_cuts",
+    ),
+    test(
+        Bug::FlashHeaderUnchecked,
+        &[8],
+        "flash",
+        "no_file_is_lost_damaged_or_brought_back_by_two_cuts",
+    ),
+    test(
+        Bug::FlashHeaderOnce,
+        &[9],
+        "flash",
+        "every_flipped_bit_is_harmless_detected_or_in_the_documented_window",
+    ),
+    test(
+        Bug::FlashBegunTakenForReady,
+        &[12],
+        "flash",
+        "no_file_is_lost_damaged_or_brought_back_by_two_cuts",
+    ),
+    test(
+        Bug::FlashBlankTakenForErased,
+        &[12],
+        "flash",
+        "no_file_is_lost_damaged_or_brought_back_by_two_cuts",
+    ),
+    test(
+        Bug::FlashErasedUnburied,
+        &[3],
+        "flash",
+        "no_file_is_lost_damaged_or_brought_back_by_two_cuts",
+    ),
+    test(
+        Bug::FlashRemovedUnburied,
+        &[3],
+        "flash",
+        "no_file_is_lost_damaged_or_brought_back_by_two_cuts",
+    ),
+    test(
+        Bug::FlashTombstoneOverTorn,
+        &[12],
+        "flash_async",
+        "a_tombstone_of_which_one_bit_is_there_is_not_programmed_again",
+    ),
+    test(Bug::FlashErasesForgotten, &[12], "flash", "erase_counts_survive_every_cut"),
+    test(Bug::FlashWearIgnored, &[12], "flash", "files_of_about_one_age_wear_all_slots_alike"),
+    test(
+        Bug::FlashSequenceForgotten,
+        &[3],
+        "flash",
+        "nonces_are_not_given_again_once_a_file_was_made",
+    ),
+    test(Bug::FlashGoneOnOver, &[12], "flash", "errors_name_the_slot_and_the_place"),
+    test(Bug::FlashDoubtForgotten, &[10], "flash_async", "the_driver_may_fail_at_every_operation"),
+    test(
+        Bug::FlashQueueOvertaken,
+        &[8],
+        "flash_async",
+        "power_may_be_cut_in_every_program_and_erase_and_again_in_the_life_after",
+    ),
+    test(
+        Bug::FlashAcknowledgedQueued,
+        &[1],
+        "flash_async",
+        "power_may_be_cut_in_every_program_and_erase_and_again_in_the_life_after",
+    ),
+    test(
+        Bug::FlashHeadersNotReadBack,
+        &[1],
+        "flash_async",
+        "headers_that_do_not_read_back_are_told_of_before_anything_behind_them_is_acknowledged",
+    ),
+    test(
+        Bug::FlashAheadKept,
+        &[8],
+        "flash_async",
+        "power_may_be_cut_in_every_program_and_erase_and_again_in_the_life_after",
+    ),
 ];
 
 /// Every bug stands in the table once.
