@@ -129,13 +129,11 @@ fn frame_field(kind: Kind, bytes: &mut [u8], input: &mut Input<'_>) {
     match input.byte() % 5 {
         0 => {
             // The flags.
-            let byte = bytes[at + 3] ^ (1 << (4 + input.byte() % 4));
-            put_at(bytes, at + 3, &[byte]);
+            frames.flip_flags(bytes, at, 1 << (28 + input.byte() % 4));
         }
         1 => {
             let length = input.pick(&[0, 1, 8, 16, 20, 1024, 1025, 0xFFFF, 0x0FFF_FFFF]);
-            let word = u32_at(bytes, at) & 0xF000_0000 | length;
-            put_at(bytes, at, &word.to_le_bytes());
+            frames.put_length(bytes, at, length);
         }
         2 => {
             let position = u32_at(bytes, at + 4).wrapping_add(input.byte().into()).wrapping_sub(4);
@@ -145,7 +143,7 @@ fn frame_field(kind: Kind, bytes: &mut [u8], input: &mut Input<'_>) {
             // The kind of a control frame, or the beginning of an entry.
             let count = input.below(20);
             let with = input.take(count);
-            put_at(bytes, at + 16, with);
+            put_at(bytes, at + frames.head_bytes(), with);
         }
         _ => {}
     }

@@ -8,6 +8,11 @@ pub(crate) const MORE: u32 = 1 << 30;
 pub(crate) const RESERVED: u32 = 1 << 31;
 const LENGTH: u32 = (1 << 28) - 1;
 pub(crate) const HEAD: usize = 16;
+/// Of a compact frame.
+const COMPACT_HEAD: usize = 8;
+const COMPACT_LENGTH: u32 = (1 << 13) - 1;
+/// How far the flags of a compact frame's word lie below those of another one.
+const COMPACT_SHIFT: u32 = 15;
 
 /// The kinds of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +78,7 @@ pub(crate) struct Frames {
     pub(crate) kind: Kind,
     pub(crate) salt: u32,
     pub(crate) align: usize,
+    pub(crate) compact: bool,
 }
 
 impl Frames {
@@ -83,7 +89,49 @@ impl Frames {
             Kind::Segment => segment_salt(u64_at(bytes, 16), u32_at(bytes, 24)),
             _ => u32_at(bytes, kind.header_bytes() - 4),
         };
-        Self { kind, salt, align: 1 << log2 }
+        let compact = kind == Kind::Segment && bytes.get(11) == Some(&1);
+        Self { kind, salt, align: 1 << log2, compact }
+    }
+
+    /// Bytes of a frame's header.
+    pub(crate) const fn head_bytes(self) -> usize {
+        if self.compact { COMPACT_HEAD } else { HEAD }
+    }
+
+    /// The word of a frame, as one that is not compact has it; `None` if no frame begins with it.
+    fn word(self, file: &[u8], at: usize) -> Option<u32> {
+        if !self.compact {
+            return file.get(at..at + HEAD).map(|_| u32_at(file, at));
+        }
+        let word = file.get(at..at + COMPACT_HEAD).map(|_| u32_at(file, at) & 0xFFFF)?;
+        let length = word & COMPACT_LENGTH;
+        let flags = (word & !COMPACT_LENGTH) << COMPACT_SHIFT;
+        (length != 0 && length != COMPACT_LENGTH).then(|| flags | (length - 1))
+    }
+
+    /// Puts a word there, as one that is not compact has it.
+    fn put_word(self, file: &mut [u8], at: usize, word: u32) {
+        if self.compact {
+            let length = ((word & LENGTH) + 1) & COMPACT_LENGTH;
+            let flags = (word & !(LENGTH | RESERVED)) >> COMPACT_SHIFT;
+            put_at(file, at, &(flags | length).to_le_bytes()[..2]);
+        } else {
+            put_at(file, at, &word.to_le_bytes());
+        }
+    }
+
+    /// Changes the flags.
+    pub(crate) fn flip_flags(self, file: &mut [u8], at: usize, flags: u32) {
+        if let Some(word) = self.word(file, at) {
+            self.put_word(file, at, word ^ flags);
+        }
+    }
+
+    /// Changes the length.
+    pub(crate) fn put_length(self, file: &mut [u8], at: usize, length: u32) {
+        if let Some(word) = self.word(file, at) {
+            self.put_word(file, at, word & !LENGTH | length & LENGTH);
+        }
     }
 
     pub(crate) fn first(self) -> usize {
@@ -92,9 +140,11 @@ impl Frames {
 
     /// A whole frame.
     pub(crate) fn encode(self, at: usize, flags: u32, position: u32, payload: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0; HEAD];
-        put_at(&mut bytes, 0, &(flags | payload.len() as u32).to_le_bytes());
-        put_at(&mut bytes, 4, &position.to_le_bytes());
+        let mut bytes = vec![0; self.head_bytes()];
+        self.put_word(&mut bytes, 0, flags | payload.len() as u32);
+        if !self.compact {
+            put_at(&mut bytes, 4, &position.to_le_bytes());
+        }
         bytes.extend_from_slice(payload);
         bytes.resize(bytes.len().next_multiple_of(self.align), 0);
         self.seal_at(&mut bytes, 0, at);
@@ -107,6 +157,9 @@ impl Frames {
     }
 
     fn seal_at(self, bytes: &mut [u8], from: usize, offset: usize) {
+        if self.compact {
+            return self.seal_compact(bytes, from, offset);
+        }
         let Some(checked) = bytes.get(from..from + 8) else { return };
         let checksum = crc32c(self.salt ^ offset as u32, checked);
         put_at(bytes, from + 8, &checksum.to_le_bytes());
@@ -117,19 +170,40 @@ impl Frames {
         }
     }
 
+    fn seal_compact(self, bytes: &mut [u8], from: usize, offset: usize) {
+        let Some(checked) = bytes.get(from..from + 2) else { return };
+        let checksum = crc32c(self.salt ^ offset as u32, checked);
+        put_at(bytes, from + 2, &checksum.to_le_bytes()[2..]);
+        let Some(word) = self.word(bytes, from) else { return };
+        let begin = from + COMPACT_HEAD;
+        if let Some(payload) = bytes.get(begin..begin + (word & LENGTH) as usize) {
+            let checksum = crc32c(checksum, payload);
+            put_at(bytes, from + 4, &checksum.to_le_bytes());
+        }
+    }
+
     /// Where frames begin by their lengths, whether they verify or not.
     pub(crate) fn places(self, file: &[u8]) -> Vec<usize> {
         let (mut places, mut at) = (Vec::new(), self.first());
-        while at + HEAD <= file.len() && u64_at(file, at) != 0 {
+        while let Some(word) = self.word(file, at)
+            && u64_at(file, at) != 0
+        {
             places.push(at);
-            let length = (u32_at(file, at) & LENGTH) as usize;
-            at = (at + HEAD + length).next_multiple_of(self.align);
+            at = (at + self.head_bytes() + (word & LENGTH) as usize).next_multiple_of(self.align);
         }
         places
     }
 
-    /// The header at an offset, if it verifies.
+    /// The header at an offset, if it verifies. The first entry of its file, if it is compact.
     pub(crate) fn head(self, file: &[u8], at: usize) -> Option<Head> {
+        self.head_behind(file, at, 0)
+    }
+
+    /// The header at an offset which so many entries precede, if it verifies.
+    fn head_behind(self, file: &[u8], at: usize, before: u32) -> Option<Head> {
+        if self.compact {
+            return self.compact_head(file, at, before);
+        }
         let checked = file.get(at..at + HEAD)?;
         let (word, position) = (u32_at(checked, 0), u32_at(checked, 4));
         let checksum = u32_at(checked, 8);
@@ -149,6 +223,22 @@ impl Frames {
         let possible = if head.is(CONTROL) { !head.is(MORE) } else { position > 0 };
         (possible || head.is(RESERVED)).then_some(head)
     }
+
+    fn compact_head(self, file: &[u8], at: usize, before: u32) -> Option<Head> {
+        let word = self.word(file, at)?;
+        let checksum = crc32c(self.salt ^ at as u32, &file[at..at + 2]);
+        if checksum >> 16 != u32_at(file, at) >> 16 {
+            return None;
+        }
+        let begin = at + COMPACT_HEAD;
+        let payload = begin..begin + (word & LENGTH) as usize;
+        let sum = file.get(payload.clone()).map(|payload| crc32c(checksum, payload));
+        let whole = sum == Some(u32_at(file, at + 4));
+        let end = payload.end.next_multiple_of(self.align);
+        let mut head = Head { word, position: before, payload, whole, end };
+        head.position += head.entries();
+        (!head.is(CONTROL) || !head.is(MORE)).then_some(head)
+    }
 }
 
 /// A frame's header that verifies.
@@ -164,6 +254,10 @@ pub(crate) struct Head {
 impl Head {
     pub(crate) const fn is(&self, flag: u32) -> bool {
         self.word & flag != 0
+    }
+
+    pub(crate) const fn flags(&self) -> u32 {
+        self.word & !LENGTH
     }
 
     /// Entries that this frame is.
@@ -188,6 +282,8 @@ pub(crate) enum End {
     Damaged(usize),
     Newer(usize),
     TooLong,
+    /// At this offset, damaged or torn: the document leaves it to the reader when to stop judging payloads.
+    Either(usize, usize),
 }
 
 /// The entries of a tail, as position, offset and payload, and where it ends: "Where a WAL ends", rules 4 and 5.
@@ -199,7 +295,7 @@ pub(crate) fn tail(
     let (mut at, mut position) = (frames.first(), 0);
     let (mut entries, mut batch) = (Vec::new(), Vec::<(u32, usize, Vec<u8>)>::new());
     loop {
-        let head = frames.head(file, at);
+        let head = frames.head_behind(file, at, position);
         let good = match &head {
             Some(head) if head.is(RESERVED) => return (entries, End::Newer(at)),
             Some(head) if head.position != position + head.entries() => {
@@ -210,11 +306,18 @@ pub(crate) fn tail(
             }
             Some(head) if head.whole => head.clone(),
             _ => {
-                let from = head.map_or(at, |head| head.end);
-                if was_durable(file, frames, from, position) {
-                    return (entries, End::Damaged(at));
-                }
                 let end = batch.first().map_or(at, |first| first.1);
+                let proof = if frames.compact {
+                    compact_proof(file, frames, at)
+                } else {
+                    let from = head.map_or(at, |head| head.end);
+                    Some(was_durable(file, frames, from, position))
+                };
+                match proof {
+                    Some(true) => return (entries, End::Damaged(at)),
+                    Some(false) => {}
+                    None => return (entries, End::Either(at, end)),
+                }
                 let rest = file.get(end..).unwrap_or_default();
                 return (entries, if is_blank(rest) { End::Whole } else { End::Torn(end) });
             }
@@ -254,4 +357,22 @@ fn was_durable(file: &[u8], frames: Frames, from: usize, position: u32) -> bool 
         }
     }
     false
+}
+
+/// The same search among compact frames, of which the payload must verify; `None` if a reader may have stopped judging payloads before that.
+fn compact_proof(file: &[u8], frames: Frames, from: usize) -> Option<bool> {
+    let (mut at, mut in_vain, mut claimed) = (from, 0, false);
+    while at < file.len() {
+        match frames.head(file, at) {
+            Some(head) if head.whole && head.is(SYNCED) => return Some(true),
+            Some(head) if head.whole => at = head.end,
+            Some(head) => {
+                claimed |= in_vain >= file.len() && head.is(SYNCED);
+                in_vain += head.payload.len();
+                at += frames.align;
+            }
+            None => at += frames.align,
+        }
+    }
+    (!claimed).then_some(false)
 }

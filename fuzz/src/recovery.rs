@@ -82,9 +82,13 @@ fn checkpoint_options() -> CheckpointOptions {
 fn run(input: &mut Input<'_>) -> (MemoryDirectory, State) {
     let dir = MemoryDirectory::new();
     let mut model = State::new();
-    let mark = input.byte() & 1 == 1;
-    let open = || Wal::open(dir.clone(), wal_options().mark_after_sync(mark)).expect("a log opens");
-    let mut wal = open();
+    let bits = input.byte();
+    let (mark, mut compact) = (bits & 1 == 1, bits & 2 == 2);
+    let open = |compact| {
+        let options = wal_options().mark_after_sync(mark).compact_frames(compact);
+        Wal::open(dir.clone(), options).expect("a log opens")
+    };
+    let mut wal = open(compact);
     for _ in 0..input.below(60) {
         match input.byte() % 8 {
             0..=2 => {
@@ -111,7 +115,9 @@ fn run(input: &mut Input<'_>) -> (MemoryDirectory, State) {
             }
             _ => {
                 drop(wal);
-                wal = open();
+                // Each opening may take the other form of frames.
+                compact ^= bits & 4 == 4;
+                wal = open(compact);
             }
         }
     }

@@ -35,15 +35,23 @@ pub(crate) struct Options {
     segment_bytes: u64,
     alignment: u32,
     mark: bool,
+    compact: bool,
+    /// Each opening takes the other form of frames.
+    alternating: bool,
     first_id: u64,
 }
 
 impl Options {
     fn choose(input: &mut Input<'_>) -> Self {
+        let segment_bytes = input.pick(&[128, 256, 512, 4096]);
+        let alignment = input.pick(&[4, 8, 16, 64, 256]);
+        let bits = input.byte();
         Self {
-            segment_bytes: input.pick(&[128, 256, 512, 4096]),
-            alignment: input.pick(&[4, 8, 16, 64, 256]),
-            mark: input.byte() & 1 == 1,
+            segment_bytes,
+            alignment,
+            mark: bits & 1 == 1,
+            compact: bits & 2 == 2,
+            alternating: bits & 4 == 4,
             first_id: input.pick(&[1, 2, 1000, 1 << 32]),
         }
     }
@@ -55,6 +63,7 @@ impl Options {
             .mark_after_sync(self.mark)
             .first_id(first_id)
             .alignment(self.alignment.max(4))
+            .compact_frames(self.compact)
     }
 }
 
@@ -92,6 +101,7 @@ impl Log {
         // Opening makes durable what it finds, and may begin a segment that is not.
         self.durable_bytes =
             contents(&self.dir).into_iter().map(|(name, bytes)| (name, bytes.len())).collect();
+        self.options.compact ^= self.options.alternating;
         let wal =
             Wal::open(self.dir.clone(), self.options.wal()).expect("a log without damage opens");
         self.durable_through = wal.durable_through().map_or(0, EntryId::get);

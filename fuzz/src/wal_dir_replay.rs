@@ -142,11 +142,10 @@ fn re_encode(dir: &MemoryDirectory, entries: &[Entry], damaged: bool) {
         let at = usize::try_from(entry.offset).unwrap();
         let head = frames.head(&file, at).expect("what is read verifies");
         assert!(head.whole, "what is read verifies");
-        let flags = crate::format::u32_at(&file, at) & 0xF000_0000;
         let position = u32::try_from(entry.id - u64_at(&file, 32) + 1).unwrap();
-        let encoded = frames.encode(at, flags, position, &entry.payload);
+        let encoded = frames.encode(at, head.flags(), position, &entry.payload);
         // The padding is not covered by any checksum.
-        let covered = 16 + entry.payload.len();
+        let covered = frames.head_bytes() + entry.payload.len();
         assert!(
             encoded[..covered] == file[at..at + covered],
             "what is read re-encodes to what was there"

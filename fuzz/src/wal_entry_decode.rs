@@ -31,7 +31,12 @@ pub fn check(data: &[u8]) {
         })
         .collect();
     assert_eq!(found, expected, "the reader shows what the document says");
-    assert_eq!(end, expected_end, "the reader ends where the document says");
+    if let End::Either(damaged, torn) = expected_end {
+        let either = [End::Damaged(damaged), End::Torn(torn)];
+        assert!(either.contains(&end), "the reader ends where the document says: {end:?}");
+    } else {
+        assert_eq!(end, expected_end, "the reader ends where the document says");
+    }
     // A window grows to sixteen blocks of 256 bytes for a batch, and holds the smaller one as long as it moves.
     bounded(16 << 10, || read(&dir, |_, _, _| {}));
 }
@@ -41,7 +46,9 @@ fn build(input: &mut Input<'_>) -> Vec<u8> {
     let mut file = vec![0; 72];
     file[..8].copy_from_slice(&Kind::Segment.magic());
     file[8] = 1;
-    file[10] = input.pick(&[2, 3, 4, 6, 8]);
+    let shape = input.byte();
+    file[10] = [2, 3, 4, 6, 8][usize::from(shape % 5)];
+    file[11] = shape >> 7;
     put_at(&mut file, 16, &[0xAB; 8]);
     put_at(&mut file, 24, &1_u32.to_le_bytes());
     put_at(&mut file, 28, &1_u32.to_le_bytes());
