@@ -4,7 +4,7 @@
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 
-use super::cut::{TornErase, torn_erase, torn_program};
+use super::cut::{TornErase, scattered_program, torn_erase, torn_program};
 use super::{NorCut, NorError, Tearing};
 
 /// Granules, as they are: programmed since the erasure of their block, or reading differently each time.
@@ -13,6 +13,9 @@ const UNSTABLE: u8 = 2;
 
 /// Bytes in the page buffer of common serial chips: a program that crosses no page boundary is one command.
 const PAGE_BYTES: usize = 256;
+
+/// Bytes that such a chip programs at a time within a page, or fewer if its granule is smaller.
+const WORD_BYTES: usize = 4;
 
 /// What a chip has done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,7 +37,8 @@ pub struct NorFigures {
 /// A NOR flash chip with units of `READ` and `WRITE` bytes (the granule) and erase blocks of `ERASE` bytes: erased bytes are 0xFF, a granule
 /// can be programmed once until its block is erased, as all 0xFF too.
 ///
-/// Its operations, at each of which the power can be cut, are the programming of one granule and the erasure of one block. A clone is a copy of
+/// Its operations, at each of which the power can be cut, are the programming of one granule and the erasure of one block; with [`Tearing::Scattered`], a cut in a
+/// granule tears all that the call programs into its page of 256 bytes. A clone is a copy of
 /// everything on the chip, to mount and go on from.
 ///
 /// **Durability.** What programming and erasing return `Ok` for survives any cut.
@@ -189,6 +193,54 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
         self.granules.fill(PROGRAMMED);
     }
 
+    /// Programs what of a call is in one page.
+    fn program_page(&mut self, first: usize, data: &[u8]) -> Result<(), NorError> {
+        self.record_scattered(first, data);
+        let begun = self.operations;
+        let end = begun + (data.len() / WRITE) as u64;
+        if let Some((at, Tearing::Scattered)) = self.cut
+            && !self.dead
+            && (begun + 1..=end).contains(&at)
+        {
+            self.operations = at;
+            self.scatter(first, data)?;
+            return self.finish(Some(Tearing::Scattered));
+        }
+        for (index, piece) in data.chunks(WRITE).enumerate() {
+            self.program_granule(first + index, piece)?;
+        }
+        Ok(())
+    }
+
+    /// Programs some words of a page.
+    fn scatter(&mut self, first: usize, data: &[u8]) -> Result<(), NorError> {
+        let indices = first..first + data.len() / WRITE;
+        indices.clone().try_for_each(|index| self.check_programmable(index))?;
+        let mut random = self.random;
+        let at = first * WRITE;
+        let page = self.bytes.get_mut(at..at + data.len()).unwrap_or_default();
+        scattered_program(page, data, WRITE.min(WORD_BYTES), || byte(&mut random));
+        let granules = self.granules.get_mut(indices).unwrap_or_default();
+        for (granule, bytes) in granules.iter_mut().zip(page.chunks(WRITE)) {
+            if bytes.iter().any(|byte| *byte != 0xFF) {
+                *granule = PROGRAMMED;
+            }
+        }
+        self.random = random;
+        Ok(())
+    }
+
+    fn check_programmable(&self, index: usize) -> Result<(), NorError> {
+        let offset = index * WRITE;
+        if self.half_erased.get(offset / ERASE).copied().unwrap_or(true) {
+            return Err(NorError::HalfErased { offset });
+        }
+        if self.granules.get(index).copied().unwrap_or(PROGRAMMED) != 0 {
+            return Err(NorError::ProgrammedTwice { offset });
+        }
+        Ok(())
+    }
+
     fn program_granule(&mut self, index: usize, data: &[u8]) -> Result<(), NorError> {
         self.record(false, |chip, tearing| chip.do_program(index, data, Some(tearing)));
         let torn = self.start()?;
@@ -202,13 +254,8 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
         data: &[u8],
         torn: Option<Tearing>,
     ) -> Result<(), NorError> {
+        self.check_programmable(index)?;
         let offset = index * WRITE;
-        if self.half_erased.get(offset / ERASE).copied().unwrap_or(true) {
-            return Err(NorError::HalfErased { offset });
-        }
-        if self.granules.get(index).copied().unwrap_or(PROGRAMMED) != 0 {
-            return Err(NorError::ProgrammedTwice { offset });
-        }
         let mut random = self.random;
         let target = self.bytes.get_mut(offset..offset + WRITE).unwrap_or_default();
         match torn {
@@ -271,22 +318,53 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorChip<READ, WR
             return;
         }
         let Some(mut recording) = self.recording.take() else { return };
-        for tearing in recording.tearings.iter().copied() {
-            // Each cut has its own noise.
-            let random = self.random.wrapping_add((self.operations + 1) << 8 | tearing as u64);
-            let one_in = if is_erasure { recording.one_in / 64 } else { recording.one_in }.max(1);
-            if !next(&mut { random }).is_multiple_of(one_in) {
-                continue;
+        for tearing in recording.tearings.clone() {
+            if tearing == Tearing::Scattered {
+                continue; // of pages; an erasure is torn so by another one
             }
-            let mut chip = self.clone().powered();
-            (chip.operations, chip.random) = (self.operations + 1, random);
-            // What the chip refuses, the operation itself will report.
-            if operation(&mut chip, tearing).is_ok() {
-                let operation = chip.operations;
-                recording.cuts.push(NorCut { operation, tearing, chip });
+            let one_in = if is_erasure { recording.one_in / 64 } else { recording.one_in }.max(1);
+            self.keep(&mut recording, 1, tearing, one_in, |chip| operation(chip, tearing));
+        }
+        self.recording = Some(recording);
+    }
+
+    /// As [`record`](Self::record), of all the words that a call is about to program into a page: one copy for each operation.
+    fn record_scattered(&mut self, first: usize, data: &[u8]) {
+        if self.dead || data.len() <= WORD_BYTES {
+            return;
+        }
+        let Some(mut recording) = self.recording.take() else { return };
+        if recording.tearings.contains(&Tearing::Scattered) {
+            let one_in = recording.one_in;
+            for nth in 1..=(data.len() / WRITE) as u64 {
+                let scatter = |chip: &mut Self| chip.scatter(first, data);
+                self.keep(&mut recording, nth, Tearing::Scattered, one_in, scatter);
             }
         }
         self.recording = Some(recording);
+    }
+
+    /// Keeps a copy of the chip as the `nth` operation from now on would leave it, unless it is not its turn.
+    fn keep(
+        &self,
+        recording: &mut Recording<Self>,
+        nth: u64,
+        tearing: Tearing,
+        one_in: u64,
+        act: impl Fn(&mut Self) -> Result<(), NorError>,
+    ) {
+        let operation = self.operations + nth;
+        // Each cut has its own noise.
+        let random = self.random.wrapping_add(operation << 8 | tearing as u64);
+        if !next(&mut { random }).is_multiple_of(one_in.max(1)) {
+            return;
+        }
+        let mut chip = self.clone().powered();
+        (chip.operations, chip.random) = (operation, random);
+        // What the chip refuses, the operation itself will report.
+        if act(&mut chip).is_ok() {
+            recording.cuts.push(NorCut { operation, tearing, chip });
+        }
     }
 
     fn noise(&mut self) -> u8 {
@@ -382,8 +460,12 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorFlash
         let last = (start + bytes.len()).saturating_sub(1);
         self.figures.pages += (last / PAGE_BYTES - start / PAGE_BYTES + 1) as u64;
         self.figures.programmed_bytes += bytes.len() as u64;
-        for (index, piece) in bytes.chunks(WRITE).enumerate() {
-            self.program_granule(start / WRITE + index, piece)?;
+        let (mut at, mut rest) = (start, bytes);
+        while !rest.is_empty() {
+            let in_page = (PAGE_BYTES - at % PAGE_BYTES).min(rest.len());
+            let (page, behind) = rest.split_at(in_page);
+            self.program_page(at / WRITE, page)?;
+            (at, rest) = (at + in_page, behind);
         }
         Ok(())
     }
