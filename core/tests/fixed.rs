@@ -161,8 +161,15 @@ fn it_leaves_the_same_bytes_as_the_writer_with_a_heap() {
 type Replayed = (Vec<(u64, Vec<u8>)>, Option<String>);
 
 fn read_fixed(dir: &MemoryDirectory, mode: ReadMode) -> Replayed {
-    let (mut buffer, mut shown) = ([0; BUFFER], Vec::new());
-    let mut reader = match FixedWalReader::open(dir.clone(), options(false), mode, &mut buffer) {
+    let mut buffer = [0; BUFFER];
+    read_all(FixedWalReader::open(dir.clone(), options(false), mode, &mut buffer))
+}
+
+type Opened<'b> = Result<FixedWalReader<'b, MemoryDirectory>, Error<MemoryError>>;
+
+fn read_all(opened: Opened<'_>) -> Replayed {
+    let mut shown = Vec::new();
+    let mut reader = match opened {
         Ok(reader) => reader,
         Err(error) => return (shown, Some(error.to_string())),
     };
@@ -173,6 +180,45 @@ fn read_fixed(dir: &MemoryDirectory, mode: ReadMode) -> Replayed {
             Err(error) => return (shown, Some(error.to_string())),
         }
     }
+}
+
+#[test]
+fn a_reader_beside_the_writer_shows_what_one_that_is_opened_anew_shows() {
+    let (mut pruned, mut gaps) = (0, 0);
+    for seed in 0..300 {
+        let (mut numbers, compact) = (Numbers(seed), seed % 2 == 1);
+        let dir = MemoryDirectory::new();
+        for life in 0..4 {
+            let (mut buffer, mut reading) = ([0; BUFFER], [0; BUFFER]);
+            let Ok(mut wal) = FixedWalWriter::open(dir.clone(), options(compact), &mut buffer)
+            else {
+                break;
+            };
+            for step in 0..numbers.below(12) {
+                let ask = ask(&mut numbers);
+                do_fixed(&mut wal, &ask);
+                let beside = wal.reader(options(compact), ReadMode::Strict, &mut reading);
+                let beside = read_all(beside);
+                let told = format!("seed {seed}, life {life}, step {step}: {ask:?}");
+                assert_eq!(beside, read_fixed(&dir, ReadMode::Strict), "{told}");
+                assert_eq!(beside.1, None, "{told}");
+                let last = beside.0.last().map_or(0, |(id, _)| *id);
+                assert!(beside.0.is_empty() || last + 1 == wal.next_entry_id().get(), "{told}");
+                pruned += u32::from(wal.first_entry_id().get() > 1);
+            }
+            drop(wal);
+            // A number that is taken, and never becomes a segment.
+            if numbers.below(3) == 0
+                && let Some((name, _)) = files(&dir).pop()
+            {
+                let number = u32::from_str_radix(&name[4..12], 16).unwrap() + 1;
+                dir.put(Name::new(&format!("wal/{number:08X}.WAL")).unwrap(), vec![0; 4]);
+                gaps += 1;
+            }
+            tear([&dir, &MemoryDirectory::new()], &mut numbers);
+        }
+    }
+    assert!(pruned > 100 && gaps > 100, "{pruned} {gaps}");
 }
 
 fn read_raw(dir: &MemoryDirectory, mode: ReadMode) -> Replayed {

@@ -390,6 +390,32 @@ fn without_a_heap_too_opening_and_replaying_reads_little_more_than_the_log() {
     assert_reads_little(open, replay, full, records);
 }
 
+/// The tail has a prune mark that its header does not know of: who looks for the log's beginning reads the tail for it.
+#[test]
+fn a_log_that_was_pruned_is_opened_and_replayed_without_looking_for_its_beginning_again() {
+    let (full, records) = full_region();
+    let mut memory = [0; 512];
+    let mut log = FixedWalWriter::open(&full, wal(), &mut memory).unwrap();
+    log.truncate_to_segments(30).unwrap();
+    let left = log.next_entry_id().get() - log.first_entry_id().get();
+    assert!(left < records && log.segments() == 30, "{left} of {records}");
+    log.close().unwrap();
+    let live = left * 80;
+    let before = full.with_flash(|chip| chip.figures().read_bytes);
+    let options = options().slot_blocks(8);
+    let dir = FlashDirectory::<_, 32>::mount(full.into_flash(), options).unwrap();
+    let (mut memory, mut reading, mut replayed) = ([0; 512], [0; 512], 0);
+    let mut log = FixedWalWriter::open(&dir, wal(), &mut memory).unwrap();
+    let mut entries = log.reader(wal(), ReadMode::Strict, &mut reading).unwrap();
+    while entries.next().unwrap().is_some() {
+        replayed += 1;
+    }
+    assert_eq!(replayed, left);
+    let read = dir.with_flash(|chip| chip.figures().read_bytes) - before;
+    println!("live {live}, with opening and replay {read}");
+    assert!(read * 10 <= live * 11, "{read} bytes read of {live}");
+}
+
 /// One program a record, where it crosses no page, and the figures of a log that is synced on every record.
 #[test]
 fn a_synced_record_is_one_program() {

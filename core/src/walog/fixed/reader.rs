@@ -41,16 +41,30 @@ impl<'b, D: Directory> FixedWalReader<'b, D> {
     /// # Errors
     /// [`Error::Corrupt`] and [`Error::Newer`] if the log cannot be trusted or read, [`Error::BadOption`] if less than 256 bytes are lent or an option is set
     /// that takes a heap, [`Error::Name`], [`Error::Limit`], and what the directory reports.
-    #[expect(clippy::needless_pass_by_value, reason = "options are made for one log")]
     pub fn open(
         dir: D,
         options: WalOptions,
         mode: ReadMode,
         buffer: &'b mut [u8],
     ) -> Result<Self, Error<D::Error>> {
+        Self::begin(dir, options, mode, buffer, None)
+    }
+
+    /// Opens a log, by what is known of it already.
+    #[expect(clippy::needless_pass_by_value, reason = "options are made for one log")]
+    pub(super) fn begin(
+        dir: D,
+        options: WalOptions,
+        mode: ReadMode,
+        buffer: &'b mut [u8],
+        known: Option<Log>,
+    ) -> Result<Self, Error<D::Error>> {
         let settings = super::settings(&options, &dir.capabilities(), buffer.len())?;
         let walk = Walk { dir: &dir, settings: &settings };
-        let log = walk.find(Purpose::Read, buffer)?.log;
+        let log = match known {
+            Some(log) => Some(log),
+            None => walk.find(Purpose::Read, buffer)?.log,
+        };
         let next = match &log {
             Some(log) => Some(walk.live(log.first.0)?),
             None => None,

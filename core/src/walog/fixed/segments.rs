@@ -49,7 +49,7 @@ impl<D: Directory> FixedWalWriter<'_, D> {
         };
         self.poisoned = true;
         self.open_tail()?;
-        self.oldest = kept.segment;
+        (self.oldest, self.first) = (kept.segment, kept.segment);
         self.first_id = EntryId::new(kept.first_id).unwrap_or(EntryId::FIRST);
         self.segments = self.segments.saturating_sub(covered);
         let mark = Control::Prune { oldest: self.oldest };
@@ -197,6 +197,9 @@ impl<D: Directory> FixedWalWriter<'_, D> {
             checksum: self.tail.checksum(),
         });
         self.oldest = if previous.is_some() { oldest } else { number };
+        if previous.is_none() {
+            self.first = number;
+        }
         let header = SegmentHeader {
             common: Common {
                 alignment: self.settings.alignment,

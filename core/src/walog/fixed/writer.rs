@@ -9,6 +9,7 @@ use crate::bytes::control::Control;
 use crate::bytes::header::SegmentHeader;
 use crate::durable::Durable;
 use crate::error::{Context as _, Error, Limit, Operation};
+use crate::mode::ReadMode;
 use crate::storage::{Directory, Locking};
 
 use super::super::headless::Purpose;
@@ -16,6 +17,7 @@ use super::super::ids::EntryIds;
 use super::super::options::{Settings, WalOptions};
 use super::super::segment::End;
 use super::super::tail::Tail;
+use super::reader::FixedWalReader;
 use super::walk::{Lent, Log, Walk};
 
 /// The writer of a log of raw records, in memory that the caller lends, without a heap.
@@ -33,6 +35,8 @@ pub struct FixedWalWriter<'b, D: Directory> {
     /// The tail's header.
     pub(super) header: Option<SegmentHeader>,
     pub(super) oldest: u32,
+    /// The number of the log's first segment.
+    pub(super) first: u32,
     pub(super) first_id: EntryId,
     pub(super) segments: u32,
     /// The highest number that a file ever had.
@@ -74,6 +78,7 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
             tail: Tail::absent(),
             header: None,
             oldest: 0,
+            first: 0,
             first_id,
             segments: 0,
             highest: found.highest,
@@ -101,6 +106,7 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         self.log_id = tail.common.log_id;
         self.header = Some(tail);
         (self.oldest, self.segments) = (oldest, segments);
+        self.first = first.0;
         self.first_id = EntryId::new(first.1).unwrap_or(EntryId::FIRST);
         let next = tail.first_id.saturating_add(u64::from(end.ending.cursor.position));
         self.next_id = EntryId::new(next).unwrap_or(EntryId::FIRST);
@@ -288,6 +294,45 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
             }
         }
         self.tail.trim()
+    }
+
+    /// Flushes, and reads the log while it is open: everything that was appended until now. What the writer knows of the log is not looked for again: nothing is read but
+    /// the headers of the segments and their frames, once. `options` are those that [`FixedWalReader::open`] takes, `buffer` is other memory than the writer's.
+    ///
+    /// ```
+    /// use durability_core::ReadMode;
+    /// use durability_core::storage::MemoryDirectory;
+    /// use durability_core::walog::{FixedWalWriter, WalOptions};
+    ///
+    /// let (mut memory, mut reading) = ([0; 256], [0; 256]);
+    /// let mut log = FixedWalWriter::open(MemoryDirectory::new(), WalOptions::new(), &mut memory)?;
+    /// log.append(b"21.5 degrees")?;
+    /// let mut entries = log.reader(WalOptions::new(), ReadMode::Strict, &mut reading)?;
+    /// assert_eq!(entries.next()?.map(|entry| entry.payload.to_vec()), Some(b"21.5 degrees".to_vec()));
+    /// assert!(entries.next()?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush) and [`FixedWalReader::open`].
+    pub fn reader<'r>(
+        &'r mut self,
+        options: WalOptions,
+        mode: ReadMode,
+        buffer: &'r mut [u8],
+    ) -> Result<FixedWalReader<'r, D>, Error<D::Error>>
+    where
+        D: Clone,
+    {
+        self.flush()?;
+        let known = self.header.map(|tail| Log {
+            tail,
+            end: None,
+            oldest: self.oldest,
+            first: (self.first, self.first_id.get()),
+            segments: self.segments,
+        });
+        FixedWalReader::begin(self.dir.clone(), options, mode, buffer, known)
     }
 
     pub(super) fn fits(&self, control: Control) -> bool {
