@@ -62,7 +62,8 @@ fn rows(plan: Plan) -> Vec<Figures> {
         Ok(figures) => rows.push(figures),
         Err(failure) => eprintln!("{name}: {plan:?}: {failure}"),
     };
-    add(ours::Fixed::NAME, measure::<ours::Fixed>(plan));
+    add(ours::FixedInSlots::NAME, measure::<ours::FixedInSlots>(plan));
+    add(ours::FixedInLargeSlots::NAME, measure::<ours::FixedInLargeSlots>(plan));
     add(ours::Compact::NAME, measure::<ours::Ours<ours::Compact>>(plan));
     add(ours::Full::NAME, measure::<ours::Ours<ours::Full>>(plan));
     add(

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 
 use durability_core::ReadMode;
 use durability_core::storage::Directory as _;
-use durability_core::walog::{FixedWalReader, FixedWalWriter, RawWalWriter, WalOptions};
+use durability_core::walog::{FixedWalWriter, RawWalWriter, WalOptions};
 use durability_flash::{FlashDirectory, FlashError, FlashOptions};
 
 use crate::chip::{BLOCK_BYTES, Chip, ChipError, REGION_BYTES};
@@ -130,29 +130,44 @@ impl<F> fmt::Debug for Ours<F> {
     }
 }
 
-/// The log without a heap, compact frames. Its directory and its memory are leaked: the run is short.
-pub(crate) struct Fixed {
-    dir: &'static Flash,
-    wal: FixedWalWriter<'static, &'static Flash>,
+/// The log without a heap, compact frames, in so many slots. Its directory and its memory are leaked: the run is short.
+pub(crate) struct Fixed<const SLOTS: usize> {
+    dir: &'static FlashDirectory<Chip, SLOTS>,
+    wal: FixedWalWriter<'static, &'static FlashDirectory<Chip, SLOTS>>,
 }
 
-impl Fixed {
+/// As many as the others of ours have.
+pub(crate) type FixedInSlots = Fixed<SLOTS>;
+/// A quarter of that, each of 32 blocks: a quarter of the headers.
+pub(crate) type FixedInLargeSlots = Fixed<{ SLOTS / 4 }>;
+
+impl<const SLOTS: usize> Fixed<SLOTS> {
+    /// As [`SEGMENTS_MAX`].
+    const SEGMENTS_MAX: usize = SLOTS - 2;
+    /// As [`SLOT_BLOCKS`].
+    const SLOT_BLOCKS: usize = REGION_BYTES / BLOCK_BYTES / SLOTS;
+
     fn options() -> WalOptions {
         WalOptions::new().record_bytes_max(256).compact_frames(true)
     }
 
     fn open(chip: &Chip) -> Result<Self, Failure> {
-        let options = FlashOptions::new().slot_blocks(SLOT_BLOCKS).name_bytes_max(24);
-        let dir = Flash::mount(chip.clone(), options).map_err(|error| format!("{error:?}"))?;
-        let dir: &'static Flash = Box::leak(Box::new(dir));
+        let blocks = u32::try_from(Self::SLOT_BLOCKS)?;
+        let options = FlashOptions::new().slot_blocks(blocks).name_bytes_max(24);
+        let dir = FlashDirectory::mount(chip.clone(), options);
+        let dir = &*Box::leak(Box::new(dir.map_err(|error| format!("{error:?}"))?));
         let memory = Box::leak(Box::new([0; BUFFER_BYTES as usize]));
         let wal = FixedWalWriter::open(dir, Self::options(), memory).map_err(failed)?;
         Ok(Self { dir, wal })
     }
 }
 
-impl Log for Fixed {
-    const NAME: &'static str = "**durability** without a heap, compact frames";
+impl<const SLOTS: usize> Log for Fixed<SLOTS> {
+    const NAME: &'static str = if Self::SLOT_BLOCKS == 32 {
+        "**durability** without a heap, compact frames, slots of 32 blocks"
+    } else {
+        "**durability** without a heap, compact frames"
+    };
 
     fn format(chip: &Chip, _record_bytes: usize) -> Result<Self, Failure> {
         Self::open(chip)
@@ -177,8 +192,8 @@ impl Log for Fixed {
     }
 
     fn idle(&mut self) -> Result<(), Failure> {
-        if self.wal.segments() as usize > SEGMENTS_MAX {
-            let count = u32::try_from(SEGMENTS_MAX).unwrap_or(u32::MAX);
+        if self.wal.segments() as usize > Self::SEGMENTS_MAX {
+            let count = u32::try_from(Self::SEGMENTS_MAX).unwrap_or(u32::MAX);
             self.wal.truncate_to_segments(count).map_err(failed)?;
         }
         while self.dir.prepare().map_err(|error| format!("{error:?}"))? {}
@@ -186,9 +201,8 @@ impl Log for Fixed {
     }
 
     fn replay(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<(), Failure> {
-        self.wal.flush().map_err(failed)?;
         let mut memory = [0; BUFFER_BYTES as usize];
-        let reader = FixedWalReader::open(self.dir, Self::options(), ReadMode::Strict, &mut memory);
+        let reader = self.wal.reader(Self::options(), ReadMode::Strict, &mut memory);
         let mut entries = reader.map_err(failed)?;
         while let Some(entry) = entries.next().map_err(failed)? {
             each(entry.payload);
@@ -202,7 +216,7 @@ impl Log for Fixed {
     }
 }
 
-impl fmt::Debug for Fixed {
+impl<const SLOTS: usize> fmt::Debug for Fixed<SLOTS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fixed").field("wal", &self.wal).finish_non_exhaustive()
     }
