@@ -468,3 +468,35 @@ fn a_hole_in_a_long_chain_is_found_wherever_it_is() {
         }
     }
 }
+
+/// A list of segments is longer than the memory, and than the limit on records: whoever reads passes it.
+#[test]
+fn a_log_that_was_closed_with_a_long_list_of_segments_is_read_and_gone_on_with_in_little_memory() {
+    let dir = MemoryDirectory::new();
+    let closed = || options(false).scan_at_open(false).segment_bytes(4096).record_bytes_max(4096);
+    let mut wal = RawWalWriter::open(dir.clone(), closed().buffer_bytes(4096)).unwrap();
+    for number in 0..200_u8 {
+        wal.append(&[number; 180]).unwrap();
+    }
+    wal.close().unwrap();
+    let (_, tail) = files(&dir).pop().unwrap();
+    let length = u32::from_le_bytes(*tail.last_chunk().unwrap());
+    assert!((256 + 72..2048).contains(&length), "a list that the memory does not hold: {length}");
+    let (mut memory, mut reading) = ([0; 256], [0; 256]);
+    let little = || closed().record_bytes_max(200);
+    let opened = FixedWalReader::open(dir.clone(), little(), ReadMode::Strict, &mut reading);
+    let (shown, end) = read_all(opened);
+    assert_eq!((shown.len(), end), (200, None));
+    let mut reader = RawWalReader::open(dir.clone(), little()).unwrap();
+    let mut entries = reader.entries(ReadMode::Strict).unwrap();
+    for _ in 0..200 {
+        assert!(entries.next().unwrap().is_some());
+    }
+    assert!(entries.next().unwrap().is_none(), "the limit is on records");
+    let mut wal = FixedWalWriter::open(dir.clone(), little(), &mut memory).unwrap();
+    assert_eq!((wal.torn_bytes(), wal.next_entry_id().get()), (0, 201));
+    wal.append(b"on").unwrap();
+    wal.close().unwrap();
+    let opened = FixedWalReader::open(dir, little(), ReadMode::Strict, &mut reading);
+    assert_eq!(read_all(opened).0.len(), 201);
+}

@@ -250,9 +250,12 @@ where
         };
         let payload_end = header_bytes.saturating_add(header.payload_bytes as usize);
         if (held_bytes < payload_end || self.is_too_long(&header))
-            && let Some(bad) = self.load(&header)?
+            && let Some(verdict) = self.load(&header)?
         {
-            return Ok(Next::Bad(bad));
+            return Ok(match verdict {
+                Loaded::Bad(bad) => Next::Bad(bad),
+                Loaded::LongControl => Next::Frame(self.pass_long_control(&header)),
+            });
         }
         let frame_end = offset.saturating_add(codec.frame_bytes(header.payload_bytes.into()));
         let payload_at = offset.wrapping_add(header_bytes as u64);
@@ -309,9 +312,23 @@ where
         header.payload_bytes > self.record_bytes_max && !short
     }
 
-    /// Brings a payload into the window that is not there yet; a verdict if the file ends before it does.
+    /// Passes a control frame whose payload was verified in pieces. Its first bytes are in the window, and one more than any that is obeyed has.
     #[cold]
-    fn load(&mut self, header: &Header) -> Result<Option<Bad>, Error<R::Error>> {
+    fn pass_long_control(&mut self, header: &Header) -> Frame<'_> {
+        let (offset, codec) = (self.cursor.offset, self.codec);
+        self.cursor = Cursor {
+            offset: offset.saturating_add(codec.frame_bytes(header.payload_bytes.into())),
+            position: header.position,
+            checksum: header.payload_checksum,
+        };
+        let payload_at = offset.saturating_add(codec.header_bytes() as u64);
+        let payload = self.window.lend(payload_at, CONTROL_BYTES_MAX + 1);
+        Frame { offset, flags: header.flags, position: header.position, payload }
+    }
+
+    /// Brings a payload into the window that is not there yet; a verdict if the file ends before it does, or if it need not be there.
+    #[cold]
+    fn load(&mut self, header: &Header) -> Result<Option<Loaded>, Error<R::Error>> {
         let offset = self.cursor.offset;
         let payload_bytes = u64::from(header.payload_bytes);
         let header_bytes = self.codec.header_bytes();
@@ -322,22 +339,36 @@ where
         let cut = Bad { offset, kind: BadKind::Cut, search_from };
         // Before any allocation: the file has these bytes, and the limit allows them.
         if payload_end > self.window.len()? && !planted!(ClaimedLengthAllocated) {
-            return Ok(Some(cut));
+            return Ok(Some(Loaded::Bad(cut)));
         }
-        if self.is_too_long(header) {
+        // A list of segments may be longer than all that is lent to a reader, and than its limit: only whoever opens the log looks into it.
+        let long_control =
+            header.flags.control && header.payload_bytes as usize > CONTROL_BYTES_MAX;
+        if long_control || self.is_too_long(header) {
             // A torn record is the end of the log or dead, however long it was to be. Only a whole one is too long.
             let found = self.checksum(header.checksum, payload_at, payload_bytes)?;
             if found != header.payload_checksum {
                 let kind = BadKind::Payload { expected: header.payload_checksum, found };
-                return Ok(Some(Bad { offset, kind, search_from }));
+                return Ok(Some(Loaded::Bad(Bad { offset, kind, search_from })));
+            }
+            if long_control {
+                self.window.at(offset, header_bytes.saturating_add(CONTROL_BYTES_MAX + 1))?;
+                return Ok(Some(Loaded::LongControl));
             }
             let limit = u64::from(self.record_bytes_max);
             return Err(Error::Limit { what: Limit::RecordBytes, found: payload_bytes, limit });
         }
         let need = header_bytes.saturating_add(header.payload_bytes as usize);
         let loaded = self.window.at(offset, need)?.len();
-        Ok((loaded < need).then_some(cut))
+        Ok((loaded < need).then_some(Loaded::Bad(cut)))
     }
+}
+
+/// What is to be said of a payload in place of bringing it into the window.
+enum Loaded {
+    Bad(Bad),
+    /// A control frame that is longer than any that is obeyed, and verifies.
+    LongControl,
 }
 
 /// The verified header at the cursor, its position checked.
