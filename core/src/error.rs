@@ -471,6 +471,12 @@ pub(crate) trait Context<T, E: StoreError> {
 impl<T, E: StoreError> Context<T, E> for Result<T, E> {
     #[inline]
     fn on(self, operation: Operation, file: &NameBuf) -> Result<T, Error<E>> {
-        self.map_err(|source| Error::Store { operation, file: file.clone(), source })
+        self.map_err(|source| failed(operation, file, source))
     }
+}
+
+#[cold]
+#[inline(never)]
+fn failed<E: StoreError>(operation: Operation, file: &NameBuf, source: E) -> Error<E> {
+    Error::Store { operation, file: file.clone(), source }
 }

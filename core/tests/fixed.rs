@@ -1,7 +1,7 @@
 //! Laws of the log without a heap: it leaves the same bytes as the other writer does, and finds the same in them, whole or damaged.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test may stop")]
 
-use durability_core::storage::{MemoryDirectory, MemoryError, Name};
+use durability_core::storage::{Directory as _, MemoryDirectory, MemoryError, Name};
 use durability_core::walog::{
     FixedWalReader, FixedWalWriter, RawWalReader, RawWalWriter, WalOptions,
 };
@@ -392,6 +392,34 @@ fn after_an_error_there_is_nothing_more() {
     assert!(matches!(reader.next(), Err(Error::Corrupt(_))));
     assert!(matches!(reader.next(), Ok(None)));
     assert!(matches!(reader.next(), Ok(None)));
+}
+
+/// Also where it is no segment that ends it, but the way from one to the next.
+#[test]
+fn after_an_error_between_two_segments_there_is_nothing_more() {
+    let dir = sample(false, false);
+    let names: Vec<String> = files(&dir).into_iter().map(|(name, _)| name).collect();
+    assert!(names.len() >= 3, "{names:?}");
+    let mut buffer = [0; BUFFER];
+    let mut reader =
+        FixedWalReader::open(dir.clone(), options(false), ReadMode::BestEffort, &mut buffer)
+            .unwrap();
+    assert!(reader.next().unwrap().is_some());
+    // While the first is read, all others go, as nobody may let them.
+    for name in names.get(1..).unwrap_or_default() {
+        dir.remove(Name::new(name).unwrap()).unwrap();
+    }
+    let failed = loop {
+        match reader.next() {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("the log has no such end"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(failed, Error::Missing { .. }), "{failed}");
+    for _ in 0..3 {
+        assert!(matches!(reader.next(), Ok(None)));
+    }
 }
 
 /// As many as a log can leave, and one more.

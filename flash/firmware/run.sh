@@ -75,7 +75,7 @@ size=$(command -v llvm-size || command -v size) || skip 'there is no llvm-size, 
 
 for target in $arm $riscv; do
     cargo build --release --locked --features peers --target $target "${std[@]}"
-    cargo build --release --locked --no-default-features --bin size_fixed --target $target "${std[@]}"
+    cargo build --release --locked --no-default-features --bin size_fixed --bin costs_fixed --target $target "${std[@]}"
     cargo build --release --locked --no-default-features --features async --bin size_async --target $target "${std[@]}"
 done
 
@@ -123,6 +123,32 @@ sizes() {
     row logger 'the whole logger: typed entries, checkpoints, recovery, its judge, and printing'
 }
 
+# Of what the log without a heap consists: functions by whose they are. What is inlined counts with the function that it is in.
+parts() {
+    local nm
+    nm=$(command -v llvm-nm || command -v nm) || return 0
+    echo "| functions of the log without a heap, bytes on $arm | .text |"
+    echo '|---|--:|'
+    "$nm" -C --print-size --radix=d "$(image $arm size_fixed)" | awk '
+        tolower($3) != "t" { next }
+        { name = substr($0, index($0, $3) + 2); bytes = $2 }
+        name ~ /size_fixed|durability_firmware|semihosting|cortex_m|Reset|SysTick|HardFault|Default|main/ && name !~ /^<?<?durability_(core|flash)/ { add("the program itself, its driver and its start"); next }
+        name ~ /compiler_builtins|__aeabi|memcpy|memcmp|panick|core::/ && name !~ /durability/ { add("compiler support: copying, comparing, panics"); next }
+        name ~ /^<&?durability_flash|^<durability_flash|^durability_flash/ { add("flash directory: slots, headers, erasing, wear (what is inlined into creating a file is below)"); next }
+        name ~ /fixed::walk|walog::headless/ { add("opening: which files are the log, and how it is chained"); next }
+        name ~ /walog::segment|file::frames|file::search|file::window|file::behind/ { add("reading: frames, torn tail or damage, the search behind a bad frame"); next }
+        name ~ /fixed::writer|fixed::segments/ { add("writing: append, sync, rotate, begin, with creating and erasing inlined"); next }
+        name ~ /file::sink|walog::tail/ { add("the buffer in front of the file"); next }
+        name ~ /fixed::reader/ { add("replay"); next }
+        name ~ /settings|options|storage::name|walog::name|NameBuf/ { add("options and names, and their checks"); next }
+        name ~ /bytes::/ { add("formats: frames, headers, control frames, checksum"); next }
+        name ~ /account|error|Error/ { add("errors, as they are told"); next }
+        { add("other") }
+        function add(part) { sum[part] += bytes }
+        END { for (part in sum) printf "| %s | %d |\n", part, sum[part] }
+    ' | sort -t'|' -k3 -rn
+}
+
 found=$CARGO_TARGET_DIR/found.md
 : >"$found"
 for target in $arm $riscv; do
@@ -131,8 +157,11 @@ for target in $arm $riscv; do
     done
     emulate $target logger | tee -a "$found"
     echo | tee -a "$found"
+    emulate $target costs_fixed | tee -a "$found"
+    echo | tee -a "$found"
 done
 sizes | tee -a "$found"
+{ echo && parts; } | tee -a "$found"
 
 # The same with ordinary frames; of that, what differs most.
 for target in $arm $riscv; do

@@ -6,11 +6,12 @@ use core::cell::RefCell;
 use core::fmt;
 
 use durability_core::storage::{Capabilities, Directory, Folder, Locking, Name};
-use embedded_storage::nor_flash::NorFlash;
+use embedded_storage::nor_flash::{ErrorType, NorFlash};
 
 use crate::erase::erase_all;
 use crate::files::{FlashAppender, FlashReader, Handle};
 use crate::observe::State;
+use crate::options::NO_NAME;
 use crate::region::{Region, Result};
 use crate::{FlashError, FlashOptions};
 
@@ -22,7 +23,7 @@ use crate::{FlashError, FlashOptions};
 /// barriers have nothing left to do. This relies on a driver whose `write` and `erase` return when the chip is done.
 ///
 /// **Limits.** A file holds what [`Capabilities::file_bytes_max`] says, less than a slot; there are as many files as slots. No rename.
-/// In memory: the driver, 16 bytes a slot, and less than 100 bytes. On the stack: less than 1 KiB.
+/// In memory: the driver, 16 bytes a slot, and less than 120 bytes. On the stack: less than 1 KiB, and 1.25 for mounting.
 ///
 /// ```
 /// use durability_core::walog::{WalOptions, WalWriter};
@@ -38,7 +39,7 @@ use crate::{FlashError, FlashOptions};
 /// wal.flush_and_sync()?; // survives power loss from here on
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct FlashDirectory<F, const SLOTS: usize> {
+pub struct FlashDirectory<F: ErrorType, const SLOTS: usize> {
     pub(crate) region: RefCell<Region<F, SLOTS>>,
 }
 
@@ -69,7 +70,7 @@ impl<F: NorFlash, const SLOTS: usize> FlashDirectory<F, SLOTS> {
     /// shape or by a newer version, or if the driver fails.
     pub fn mount(flash: F, options: FlashOptions) -> Result<Self, F> {
         let mut region = Region::new(flash, &options)?;
-        region.mount()?;
+        region.run(Region::mount)?;
         Ok(Self { region: RefCell::new(region) })
     }
 
@@ -81,8 +82,11 @@ impl<F: NorFlash, const SLOTS: usize> FlashDirectory<F, SLOTS> {
     /// As [`mount`](Self::mount), but for what slots hold.
     pub fn format(flash: F, options: FlashOptions) -> Result<Self, F> {
         let mut region = Region::new(flash, &options)?;
-        erase_all(&mut region)?;
-        while region.make_ready()?.is_some() {}
+        region.run(|region| {
+            erase_all(region)?;
+            while region.make_ready()?.is_some() {}
+            Ok(())
+        })?;
         Ok(Self { region: RefCell::new(region) })
     }
 
@@ -95,7 +99,7 @@ impl<F: NorFlash, const SLOTS: usize> FlashDirectory<F, SLOTS> {
     /// # Errors
     /// Those of the driver.
     pub fn prepare(&self) -> Result<bool, F> {
-        Ok(self.region.borrow_mut().make_ready()?.is_some())
+        Ok(self.region.borrow_mut().run(Region::make_ready)?.is_some())
     }
 
     /// As [`prepare`](Self::prepare), but returns after at most one erase of one block; `false` once there is nothing left to do.
@@ -103,7 +107,7 @@ impl<F: NorFlash, const SLOTS: usize> FlashDirectory<F, SLOTS> {
     /// # Errors
     /// Those of the driver.
     pub fn prepare_step(&self) -> Result<bool, F> {
-        Ok(self.region.borrow_mut().erase_step()?.is_some())
+        Ok(self.region.borrow_mut().run(Region::erase_step)?.is_some())
     }
 
     /// How the region is used.
@@ -135,7 +139,7 @@ impl<F: NorFlash, const SLOTS: usize> FlashDirectory<F, SLOTS> {
 
 impl<F: NorFlash, const SLOTS: usize> FlashDirectory<F, SLOTS> {
     fn handle(&self, name: Name<'_>) -> Result<Option<Handle<'_, F, SLOTS>>, F> {
-        let slot = self.region.borrow_mut().find(name.as_str())?;
+        let slot = self.region.borrow_mut().run(|region| region.find(name.as_str()))?;
         Ok(slot.map(|slot| Handle::new(self, slot)))
     }
 }
@@ -170,12 +174,12 @@ where
     fn create(&self, name: Name<'_>, _reserve: u64) -> Result<Option<Self::Appender>, F> {
         let slot = {
             let mut region = self.region.borrow_mut();
-            if region.find(name.as_str())?.is_some() {
-                return Ok(None);
-            }
-            region.create(name.as_str())?
+            region.run(|region| match region.find(name.as_str())? {
+                Some(_) => Ok(None),
+                None => region.create(name.as_str()).map(Some),
+            })?
         };
-        Ok(Some(FlashAppender::new(Handle::new(self, slot), 0)))
+        Ok(slot.map(|slot| FlashAppender::new(Handle::new(self, slot), 0)))
     }
 
     fn reopen(&self, name: Name<'_>, at: u64) -> Result<Option<Self::Appender>, F> {
@@ -186,19 +190,19 @@ where
 
     fn remove(&self, name: Name<'_>) -> Result<(), F> {
         let mut region = self.region.borrow_mut();
-        match region.find(name.as_str())? {
+        region.run(|region| match region.find(name.as_str())? {
             Some(slot) => region.remove(slot),
             None => Ok(()),
-        }
+        })
     }
 
     fn list(&self, folder: Folder<'_>, each: &mut dyn FnMut(&str)) -> Result<(), F> {
         for slot in 0..SLOTS {
-            let mut buffer = [0; 255];
+            let mut buffer = NO_NAME;
             let name = {
                 let mut region = self.region.borrow_mut();
                 let file = region.table.get(slot).is_some_and(|slot| slot.state == State::File);
-                if file { region.name(slot, &mut buffer)? } else { None }
+                if file { region.run(|region| region.name(slot, &mut buffer))? } else { None }
             };
             let text = name.and_then(|name| core::str::from_utf8(name).ok());
             let name = text.and_then(|text| Name::new(text).ok());
@@ -227,7 +231,7 @@ where
     }
 }
 
-impl<F, const SLOTS: usize> fmt::Debug for FlashDirectory<F, SLOTS> {
+impl<F: ErrorType, const SLOTS: usize> fmt::Debug for FlashDirectory<F, SLOTS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FlashDirectory").field("slots", &SLOTS).finish_non_exhaustive()
     }

@@ -4,11 +4,10 @@
 
 use embedded_storage::nor_flash::NorFlash;
 
-use crate::FlashError;
 use crate::layout::GRANULE_BYTES_MAX;
 use crate::observe::State;
 use crate::record::{FileHeader, Kind, Shape, SlotRecord};
-use crate::region::{Region, Result, failed};
+use crate::region::{Region, Tried};
 
 /// A slot on its way to being ready.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +21,7 @@ pub(crate) struct Erasing {
 
 impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     /// Makes one slot ready; `None` if all are, or hold files.
-    pub(crate) fn make_ready(&mut self) -> Result<Option<usize>, F> {
+    pub(crate) fn make_ready(&mut self) -> Tried<Option<usize>> {
         while let Some(slot) = self.erase_step()? {
             if self.erasing.is_none() {
                 return Ok(Some(slot));
@@ -32,7 +31,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     }
 
     /// One erase at most on the way to the next ready slot; `None` if there is none to be made ready.
-    pub(crate) fn erase_step(&mut self) -> Result<Option<usize>, F> {
+    pub(crate) fn erase_step(&mut self) -> Tried<Option<usize>> {
         let erasing = if let Some(erasing) = self.erasing.take() {
             erasing
         } else {
@@ -46,7 +45,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     }
 
     /// Finds out from where a slot has to be erased, and makes sure that nothing comes back meanwhile.
-    fn begin(&mut self, slot: usize) -> Result<Erasing, F> {
+    fn begin(&mut self, slot: usize) -> Tried<Erasing> {
         let seen = self.observe(slot)?;
         let known = self.table.get(slot).map_or(0, |slot| slot.erases);
         let erases = seen.erases().unwrap_or(known);
@@ -61,17 +60,19 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
         Ok(Erasing { slot: number, block: 0, erases: erases.saturating_add(1) })
     }
 
-    fn go_on(&mut self, erasing: Erasing) -> Result<Option<Erasing>, F> {
+    fn go_on(&mut self, erasing: Erasing) -> Tried<Option<Erasing>> {
         let Erasing { slot, block, erases } = erasing;
         let number = usize::from(slot);
         let record = SlotRecord { erases, next_file: self.next_file };
         let shape = Shape::new(&self.layout, number);
         let from = block.saturating_mul(self.layout.block_bytes);
-        let offset = self.layout.start(number).saturating_add(from);
+        let offset = self.layout.place(number, from);
         let end = offset.saturating_add(self.layout.block_bytes);
         // crash in the first block: the tombstone is in the last one, and so is the ready record, which knows the wear;
         // crash in another one: the header is gone, and the wear record, which is newer than the ready record, says so
-        self.flash.erase(offset, end).map_err(|driver| failed(number, offset, driver))?;
+        self.flash
+            .erase(offset, end)
+            .map_err(|driver| self.driver_fails(number, offset, driver))?;
         if block == 0 {
             // crash: the slot is erased again, from here
             self.program_record(number, 0, &record.encode(Kind::Wear, shape), &[])?;
@@ -95,7 +96,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     }
 
     /// Programs a tombstone, where there is none yet.
-    pub(crate) fn bury(&mut self, slot: usize) -> Result<(), F> {
+    pub(crate) fn bury(&mut self, slot: usize) -> Tried<()> {
         let granule = u32::from(self.layout.granule);
         let zeros = [0; GRANULE_BYTES_MAX];
         let zeros = zeros.get(..granule as usize).unwrap_or_default();
@@ -118,14 +119,17 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
 /// So that a region of another shape can be taken over.
 pub(crate) fn erase_all<F: NorFlash, const SLOTS: usize>(
     region: &mut Region<F, SLOTS>,
-) -> Result<(), F> {
+) -> Tried<()> {
     let (start, end) = (region.layout.start(0), region.layout.start(SLOTS));
     let mut offset = start;
     while offset < end {
         let next = offset.saturating_add(region.layout.block_bytes);
         let slot = ((offset - start) / region.layout.slot_bytes.max(1)) as usize;
-        region.flash.erase(offset, next).map_err(|driver| failed(slot, offset, driver))?;
+        region
+            .flash
+            .erase(offset, next)
+            .map_err(|driver| region.driver_fails(slot, offset, driver))?;
         offset = next;
     }
-    Ok::<(), FlashError<F::Error>>(())
+    Ok(())
 }

@@ -6,14 +6,14 @@ use core::fmt;
 
 use durability_core::embedded_io::{ErrorType, Read, Seek, SeekFrom, Write};
 use durability_core::storage::{AppendFile, ReadFile};
-use embedded_storage::nor_flash::NorFlash;
+use embedded_storage::nor_flash::{ErrorType as Chip, NorFlash};
 
 use crate::observe::State;
-use crate::region::{Region, Result};
+use crate::region::{Region, Result, Tried};
 use crate::{FlashDirectory, FlashError};
 
 /// A file in its slot.
-pub(crate) struct Handle<'a, F, const SLOTS: usize> {
+pub(crate) struct Handle<'a, F: Chip, const SLOTS: usize> {
     dir: &'a FlashDirectory<F, SLOTS>,
     slot: u16,
     /// No two files of a region ever have the same one.
@@ -29,7 +29,7 @@ impl<'a, F: NorFlash, const SLOTS: usize> Handle<'a, F, SLOTS> {
     /// Runs `action` on the region and the slot if the file is still there.
     fn with<T>(
         &self,
-        action: impl FnOnce(&mut Region<F, SLOTS>, usize) -> Result<T, F>,
+        action: impl FnOnce(&mut Region<F, SLOTS>, usize) -> Tried<T>,
     ) -> Result<T, F> {
         let slot = usize::from(self.slot);
         let mut region = self.dir.region.borrow_mut();
@@ -37,37 +37,43 @@ impl<'a, F: NorFlash, const SLOTS: usize> Handle<'a, F, SLOTS> {
             .table
             .get(slot)
             .is_some_and(|slot| slot.state == State::File && slot.sequence == self.sequence);
-        if there { action(&mut region, slot) } else { Err(FlashError::Gone { slot }) }
+        region.run(|region| {
+            if there { action(region, slot) } else { Err(region.fails(FlashError::Gone { slot })) }
+        })
     }
 
     /// Fails unless the file can be continued at `at`.
     pub(crate) fn check_blank(&self, at: u64) -> Result<(), F> {
         self.with(|region, slot| {
             if !region.reopens() {
-                return Err(FlashError::Unsupported);
+                return Err(region.fails(FlashError::Unsupported));
             }
             let granule = region.layout.granule;
             // A granule is a power of two, and a Cortex-M3 divides 64 bits by a kilobyte of code.
             if at & u64::from(granule.wrapping_sub(1)) != 0 {
-                return Err(FlashError::OffGranule { at, found: 0, granule });
+                return Err(region.fails(FlashError::OffGranule { at, found: 0, granule }));
             }
             let limit = region.layout.data_bytes();
-            let from = u32::try_from(at).ok().filter(|from| *from <= limit);
-            let from = from.ok_or(FlashError::Position)?;
-            let found = region.first_programmed(slot, from)?.map(u64::from);
-            let found = found.filter(|_| !planted!(FlashGoneOnOver));
-            found.map_or(Ok(()), |found| Err(FlashError::NotBlank { slot, at, found }))
+            let Some(from) = u32::try_from(at).ok().filter(|from| *from <= limit) else {
+                return Err(region.fails(FlashError::Position));
+            };
+            match region.first_programmed(slot, from)?.map(u64::from) {
+                Some(found) if !planted!(FlashGoneOnOver) => {
+                    Err(region.fails(FlashError::NotBlank { slot, at, found }))
+                }
+                _ => Ok(()),
+            }
         })
     }
 }
 
 /// A file of a [`FlashDirectory`], open for reading. Its length is that of its slot; what was not written reads as `0xFF`.
-pub struct FlashReader<'a, F, const SLOTS: usize> {
+pub struct FlashReader<'a, F: Chip, const SLOTS: usize> {
     handle: Handle<'a, F, SLOTS>,
     cursor: u64,
 }
 
-impl<'a, F, const SLOTS: usize> FlashReader<'a, F, SLOTS> {
+impl<'a, F: Chip, const SLOTS: usize> FlashReader<'a, F, SLOTS> {
     pub(crate) const fn new(handle: Handle<'a, F, SLOTS>) -> Self {
         Self { handle, cursor: 0 }
     }
@@ -131,12 +137,12 @@ where
 }
 
 /// A file of a [`FlashDirectory`], open for appending. Every write is durable when it returns.
-pub struct FlashAppender<'a, F, const SLOTS: usize> {
+pub struct FlashAppender<'a, F: Chip, const SLOTS: usize> {
     handle: Handle<'a, F, SLOTS>,
     position: u64,
 }
 
-impl<'a, F, const SLOTS: usize> FlashAppender<'a, F, SLOTS> {
+impl<'a, F: Chip, const SLOTS: usize> FlashAppender<'a, F, SLOTS> {
     pub(crate) const fn new(handle: Handle<'a, F, SLOTS>, position: u64) -> Self {
         Self { handle, position }
     }
@@ -161,12 +167,12 @@ where
         self.handle.with(|region, slot| {
             let granule = region.layout.granule;
             if !found.is_multiple_of(granule.into()) {
-                return Err(FlashError::OffGranule { at, found, granule });
+                return Err(region.fails(FlashError::OffGranule { at, found, granule }));
             }
             let limit = region.layout.data_bytes();
             let from = u32::try_from(at).unwrap_or(u32::MAX);
             if found as u64 > u64::from(limit.saturating_sub(from)) {
-                return Err(FlashError::FileFull { slot, at, found, limit });
+                return Err(region.fails(FlashError::FileFull { slot, at, found, limit }));
             }
             region.program(slot, region.layout.data().saturating_add(from), data)
         })?;
@@ -194,14 +200,14 @@ where
     }
 }
 
-impl<F, const SLOTS: usize> fmt::Debug for FlashReader<'_, F, SLOTS> {
+impl<F: Chip, const SLOTS: usize> fmt::Debug for FlashReader<'_, F, SLOTS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (slot, cursor) = (self.handle.slot, self.cursor);
         f.debug_struct("FlashReader").field("slot", &slot).field("cursor", &cursor).finish()
     }
 }
 
-impl<F, const SLOTS: usize> fmt::Debug for FlashAppender<'_, F, SLOTS> {
+impl<F: Chip, const SLOTS: usize> fmt::Debug for FlashAppender<'_, F, SLOTS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (slot, position) = (self.handle.slot, self.position);
         f.debug_struct("FlashAppender").field("slot", &slot).field("position", &position).finish()

@@ -83,13 +83,21 @@ impl Layout {
 
     /// A length rounded up to granules.
     pub(crate) const fn granules(&self, bytes: u32) -> u32 {
-        bytes.next_multiple_of(self.granule as u32)
+        // It is a power of two.
+        let mask = (self.granule as u32).wrapping_sub(1);
+        bytes.wrapping_add(mask) & !mask
     }
 
     /// Where a slot begins on the chip.
     pub(crate) const fn start(&self, slot: usize) -> u32 {
         // The region's end was checked to fit.
         self.offset.saturating_add(self.slot_bytes.saturating_mul(small(slot)))
+    }
+
+    /// A place within a slot, on the chip.
+    #[inline(never)]
+    pub(crate) const fn place(&self, slot: usize, at: u32) -> u32 {
+        self.start(slot).saturating_add(at)
     }
 
     /// Where the two copies of the file header begin in a slot.

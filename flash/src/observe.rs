@@ -7,10 +7,11 @@ use embedded_storage::nor_flash::NorFlash;
 
 use crate::FlashError;
 use crate::layout::{TOMBSTONES, small};
+use crate::options::{NO_NAME, NameBytes};
 use crate::record::{
     Decoded, FileHeader, HEADER_BYTES, Kind, SLOT_RECORD_BYTES, Shape, SlotRecord, VERSION,
 };
-use crate::region::{Region, Result};
+use crate::region::{Region, Tried};
 
 /// What a slot can be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,8 +94,8 @@ impl Observed {
 
 impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     /// Reads all that tells what a slot holds.
-    pub(crate) fn observe(&mut self, slot: usize) -> Result<Observed, F> {
-        let mut name = [0; 255];
+    pub(crate) fn observe(&mut self, slot: usize) -> Tried<Observed> {
+        let mut name = NO_NAME;
         let wear = self.slot_record(slot, 0, Kind::Wear)?;
         let ready = self.slot_record(slot, self.layout.ready(), Kind::Ready)?;
         let header = self.header(slot, &mut name)?.map(|header| {
@@ -109,20 +110,24 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
         Ok(Observed { wear, ready, header, headers_blank, tombstone_bits })
     }
 
-    fn slot_record(&mut self, slot: usize, at: u32, kind: Kind) -> Result<Option<SlotRecord>, F> {
+    fn slot_record(&mut self, slot: usize, at: u32, kind: Kind) -> Tried<Option<SlotRecord>> {
         let mut bytes = [0; SLOT_RECORD_BYTES];
         self.read(slot, at, &mut bytes)?;
         let expected = Shape::new(&self.layout, slot);
         match SlotRecord::decode(&bytes, kind, expected) {
             Decoded::Valid(record) => Ok(Some(record)),
             Decoded::Invalid => Ok(None),
-            Decoded::Version(found) => Err(FlashError::Version { slot, found, known: VERSION }),
-            Decoded::Shape(found) => Err(FlashError::OtherShape { slot, expected, found }),
+            Decoded::Version(found) => {
+                Err(self.fails(FlashError::Version { slot, found, known: VERSION }))
+            }
+            Decoded::Shape(found) => {
+                Err(self.fails(FlashError::OtherShape { slot, expected, found }))
+            }
         }
     }
 
     /// The file header of which a copy verifies; its name is then in the buffer.
-    fn header(&mut self, slot: usize, name: &mut [u8; 255]) -> Result<Option<FileHeader>, F> {
+    fn header(&mut self, slot: usize, name: &mut NameBytes) -> Tried<Option<FileHeader>> {
         for copy in self.layout.headers() {
             let mut bytes = [0; HEADER_BYTES];
             self.read(slot, copy, &mut bytes)?;
@@ -143,14 +148,14 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     pub(crate) fn name<'a>(
         &mut self,
         slot: usize,
-        buffer: &'a mut [u8; 255],
-    ) -> Result<Option<&'a [u8]>, F> {
+        buffer: &'a mut NameBytes,
+    ) -> Tried<Option<&'a [u8]>> {
         let header = self.header(slot, buffer)?;
         Ok(header.and_then(|header| buffer.get(..header.name_bytes.into())))
     }
 
     /// How many bits are programmed within a slot.
-    pub(crate) fn zero_bits(&mut self, slot: usize, from: u32, end: u32) -> Result<u32, F> {
+    pub(crate) fn zero_bits(&mut self, slot: usize, from: u32, end: u32) -> Tried<u32> {
         let (mut at, mut bits) = (from, 0_u32);
         let mut buffer = [0; 32];
         while at < end {

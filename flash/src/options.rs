@@ -7,6 +7,10 @@ use durability_core::storage::NAME_BYTES_MAX;
 
 /// The longest name that the core allows.
 const LONGEST: u8 = 120;
+/// Bytes of a name, as it is read.
+pub(crate) type NameBytes = [u8; LONGEST as usize];
+/// Before any is read.
+pub(crate) const NO_NAME: NameBytes = [0; LONGEST as usize];
 const _: () = assert!(LONGEST as usize >= NAME_BYTES_MAX);
 
 /// How a region of a chip is divided and used.

@@ -3,16 +3,23 @@
 //! Must never program a granule that may have been programmed since its block was erased.
 
 use durability_core::crc32c;
-use embedded_storage::nor_flash::NorFlash;
+use embedded_storage::nor_flash::{ErrorType, NorFlash};
 
 use crate::erase::Erasing;
 use crate::layout::{GRANULE_BYTES_MAX, Layout, small};
 use crate::observe::{Observed, State};
+use crate::options::NO_NAME;
 use crate::record::FileHeader;
 use crate::{FlashError, FlashOptions};
 
-pub(crate) type Result<T, F> =
-    core::result::Result<T, FlashError<<F as embedded_storage::nor_flash::ErrorType>::Error>>;
+pub(crate) type Result<T, F> = core::result::Result<T, FlashError<<F as ErrorType>::Error>>;
+
+/// Something failed, and the region keeps what it was: errors have some 30 bytes, and every function that hands one up would copy it.
+#[derive(Debug)]
+pub(crate) struct Failed(());
+
+/// What an operation on the region comes to.
+pub(crate) type Tried<T> = core::result::Result<T, Failed>;
 
 /// One slot, as known in memory: 16 bytes.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +52,7 @@ impl Slot {
 }
 
 /// A region of flash: what all handles share.
-pub(crate) struct Region<F, const SLOTS: usize> {
+pub(crate) struct Region<F: ErrorType, const SLOTS: usize> {
     pub(crate) flash: F,
     pub(crate) layout: Layout,
     pub(crate) table: [Slot; SLOTS],
@@ -58,6 +65,7 @@ pub(crate) struct Region<F, const SLOTS: usize> {
     #[cfg(feature = "async")]
     pub(crate) deferred: bool,
     pub(crate) erasing: Option<Erasing>,
+    failure: Option<FlashError<F::Error>>,
 }
 
 /// What mounting has learned so far.
@@ -81,11 +89,42 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
             #[cfg(feature = "async")]
             deferred: false,
             erasing: None,
+            failure: None,
+        })
+    }
+
+    /// Keeps what has failed, until [`run`](Self::run) hands it to the caller. What failed first counts.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fails(&mut self, error: FlashError<F::Error>) -> Failed {
+        self.failure.get_or_insert(error);
+        Failed(())
+    }
+
+    /// That the driver has failed.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn driver_fails(&mut self, slot: usize, offset: u32, driver: F::Error) -> Failed {
+        self.fails(FlashError::Flash { slot, offset, driver })
+    }
+
+    /// Does something on the region: its result, or what has failed.
+    #[inline]
+    pub(crate) fn run<T>(&mut self, action: impl FnOnce(&mut Self) -> Tried<T>) -> Result<T, F> {
+        action(self).map_err(|failed| self.failure(failed))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn failure(&mut self, _: Failed) -> FlashError<F::Error> {
+        self.failure.take().unwrap_or_else(|| {
+            debug_assert!(false, "what has failed was kept");
+            FlashError::Unsupported
         })
     }
 
     /// Finds out what each slot holds. Reads headers only.
-    pub(crate) fn mount(&mut self) -> Result<(), F> {
+    pub(crate) fn mount(&mut self) -> Tried<()> {
         let mut mounting = self.begin_mount();
         for slot in 0..SLOTS {
             self.mount_slot(slot, &mut mounting)?;
@@ -102,11 +141,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
         Mounting { erases_max: 0, unknown: [false; SLOTS] }
     }
 
-    pub(crate) fn mount_slot(
-        &mut self,
-        slot: usize,
-        mounting: &mut Mounting<SLOTS>,
-    ) -> Result<(), F> {
+    pub(crate) fn mount_slot(&mut self, slot: usize, mounting: &mut Mounting<SLOTS>) -> Tried<()> {
         let seen = self.observe(slot)?;
         let next_file = if planted!(FlashSequenceForgotten) { 1 } else { seen.next_file() };
         self.next_file = self.next_file.max(next_file);
@@ -170,7 +205,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     }
 
     /// The slot that holds a file.
-    pub(crate) fn find(&mut self, name: &str) -> Result<Option<usize>, F> {
+    pub(crate) fn find(&mut self, name: &str) -> Tried<Option<usize>> {
         let (crc, length) = (crc32c(0, name.as_bytes()), name.len());
         for slot in 0..SLOTS {
             let alike = self.table.get(slot).is_some_and(|slot| {
@@ -179,7 +214,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
                     && usize::from(slot.name_bytes) == length
             });
             if alike {
-                let mut buffer = [0; 255];
+                let mut buffer = NO_NAME;
                 if self.name(slot, &mut buffer)?.is_some_and(|found| found == name.as_bytes()) {
                     return Ok(Some(slot));
                 }
@@ -189,14 +224,17 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     }
 
     /// Puts a file's header into a slot that is ready.
-    pub(crate) fn create(&mut self, name: &str) -> Result<usize, F> {
+    pub(crate) fn create(&mut self, name: &str) -> Tried<usize> {
         let limit = usize::from(self.layout.name_bytes_max);
         if name.len() > limit {
-            return Err(FlashError::NameBytes { found: name.len(), limit });
+            return Err(self.fails(FlashError::NameBytes { found: name.len(), limit }));
         }
         let slot = match self.least_worn(|state| state == State::Ready) {
             Some(slot) => slot,
-            None => self.make_ready()?.ok_or(FlashError::NoSlot { slots: SLOTS })?,
+            None => match self.make_ready()? {
+                Some(slot) => slot,
+                None => return Err(self.fails(FlashError::NoSlot { slots: SLOTS })),
+            },
         };
         let sequence = self.next_file;
         self.next_file = sequence.saturating_add(1);
@@ -236,7 +274,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     }
 
     /// Marks a file's slot dead.
-    pub(crate) fn remove(&mut self, slot: usize) -> Result<(), F> {
+    pub(crate) fn remove(&mut self, slot: usize) -> Tried<()> {
         // crash: the file is there, or it is not; a tombstone that is torn is as it is from then on
         if !planted!(FlashRemovedUnburied) {
             self.bury(slot)?;
@@ -280,7 +318,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     }
 
     /// The first place from `at` on within a file that is not blank.
-    pub(crate) fn first_programmed(&mut self, slot: usize, at: u32) -> Result<Option<u32>, F> {
+    pub(crate) fn first_programmed(&mut self, slot: usize, at: u32) -> Tried<Option<u32>> {
         let end = self.layout.data_bytes();
         let mut at = at;
         let mut buffer = [0; 64];
@@ -297,22 +335,26 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     }
 
     /// Reads from a place within a slot, in units that the chip takes.
-    pub(crate) fn read(&mut self, slot: usize, at: u32, buffer: &mut [u8]) -> Result<(), F> {
+    pub(crate) fn read(&mut self, slot: usize, at: u32, buffer: &mut [u8]) -> Tried<()> {
         let unit = small(F::READ_SIZE);
-        let mut offset = self.layout.start(slot).saturating_add(at);
+        let mut offset = self.layout.place(slot, at);
         let mut rest = buffer;
         while !rest.is_empty() {
             let skip = offset.checked_rem(unit).unwrap_or(0);
             let whole = rest.len() - rest.len().checked_rem(F::READ_SIZE).unwrap_or(0);
             let count = if skip == 0 && whole > 0 {
                 let (now, _) = rest.split_at_mut(whole);
-                self.flash.read(offset, now).map_err(|driver| failed(slot, offset, driver))?;
+                self.flash
+                    .read(offset, now)
+                    .map_err(|driver| self.driver_fails(slot, offset, driver))?;
                 whole
             } else {
                 let mut bounce = [0; GRANULE_BYTES_MAX];
                 let bounce = bounce.get_mut(..F::READ_SIZE).unwrap_or_default();
                 let from = offset - skip;
-                self.flash.read(from, bounce).map_err(|driver| failed(slot, from, driver))?;
+                self.flash
+                    .read(from, bounce)
+                    .map_err(|driver| self.driver_fails(slot, from, driver))?;
                 let found = bounce.get(skip as usize..).unwrap_or_default();
                 let count = found.len().min(rest.len());
                 for (to, from) in rest.iter_mut().zip(found) {
@@ -330,16 +372,16 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
     ///
     /// They read the same without, and a cut then never leaves a granule that is programmed behind nothing but blank ones: a file
     /// that reads blank from some place on can be continued there.
-    pub(crate) fn program(&mut self, slot: usize, at: u32, bytes: &[u8]) -> Result<(), F> {
+    pub(crate) fn program(&mut self, slot: usize, at: u32, bytes: &[u8]) -> Tried<()> {
         let granule = usize::from(self.layout.granule);
         let is_blank = |granule: &[u8]| granule.iter().all(|byte| *byte == 0xFF);
         let before = bytes.chunks(granule).take_while(|each| is_blank(each)).count() * granule;
         let Some(rest) = bytes.get(before..).filter(|rest| !rest.is_empty()) else { return Ok(()) };
         let behind = rest.rchunks(granule).take_while(|each| is_blank(each)).count() * granule;
         let rest = rest.get(..rest.len().saturating_sub(behind)).unwrap_or_default();
-        let start = self.layout.start(slot).saturating_add(at);
+        let start = self.layout.place(slot, at);
         let offset = start.saturating_add(small(before));
-        self.flash.write(offset, rest).map_err(|driver| failed(slot, offset, driver))
+        self.flash.write(offset, rest).map_err(|driver| self.driver_fails(slot, offset, driver))
     }
 
     /// Programs a record of the region's own, its last granule filled up.
@@ -349,7 +391,7 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
         at: u32,
         head: &[u8],
         name: &[u8],
-    ) -> Result<(), F> {
+    ) -> Tried<()> {
         let mut buffer = [0xFF; GRANULE_BYTES_MAX];
         for (to, from) in buffer.iter_mut().zip(head.iter().chain(name)) {
             *to = *from;
@@ -357,14 +399,6 @@ impl<F: NorFlash, const SLOTS: usize> Region<F, SLOTS> {
         let bytes = (head.len() + name.len()).next_multiple_of(self.layout.granule.into());
         self.program(slot, at, buffer.get(..bytes).unwrap_or_default())
     }
-}
-
-pub(crate) const fn failed<E: core::fmt::Debug>(
-    slot: usize,
-    offset: u32,
-    driver: E,
-) -> FlashError<E> {
-    FlashError::Flash { slot, offset, driver }
 }
 
 /// The finalizer of `SplitMix64` (Steele, Lea and Flood 2014): one to one over 64 bits.

@@ -15,13 +15,12 @@
 use crate::bytes::control::Control;
 use crate::bytes::field::is_blank;
 use crate::bytes::frame::{Codec, Decoded, HEADER_BYTES, Header};
-use crate::error::Error;
-use crate::storage::{ReadFile, StoreError};
 
 use super::frames::{Bad, Cursor, Frames};
 use super::gap::Gap;
 use super::memory::Buffer;
 use super::search::{STRIDE, blank_leap, may_follow};
+use super::source::Source;
 
 /// Bytes in the payload of a resume frame.
 pub(crate) const RESUME_BYTES: u32 = 8;
@@ -77,11 +76,10 @@ struct Place {
 impl<R, B> Frames<R, B>
 where
     B: Buffer,
-    R: ReadFile,
-    R::Error: StoreError,
+    R: Source,
 {
     /// Decides what a bad frame is.
-    pub(crate) fn behind(&mut self, bad: Bad) -> Result<InPlace, Error<R::Error>> {
+    pub(crate) fn behind(&mut self, bad: Bad) -> Result<InPlace, R::Fault> {
         let step = u64::from(self.codec().alignment());
         let mut place = Place {
             bad,
@@ -152,7 +150,7 @@ where
         offset: u64,
         header: &Header,
         place: &mut Place,
-    ) -> Result<Candidate, Error<R::Error>> {
+    ) -> Result<Candidate, R::Fault> {
         let resume_like = header.flags.control && header.payload_bytes == RESUME_BYTES;
         if resume_like {
             // Written behind a torn tail, so its own payload may be torn: a header alone says nothing.
@@ -189,7 +187,7 @@ where
         offset: u64,
         header: &Header,
         budget: &mut u64,
-    ) -> Result<Option<bool>, Error<R::Error>> {
+    ) -> Result<Option<bool>, R::Fault> {
         let left = u64::from(header.payload_bytes);
         let at = offset.saturating_add(self.codec().header_bytes() as u64);
         if at.saturating_add(left) > self.len()? {

@@ -6,10 +6,11 @@ use crate::EntryId;
 use crate::bytes::control::CONTROL_BYTES_MAX;
 use crate::bytes::frame::{self, Codec, Decoded, Fields, Flags, Form, HEADER_BYTES, Header};
 use crate::error::{Corruption, CorruptionKind, Error, Limit};
-use crate::storage::{NameBuf, ReadFile, StoreError};
+use crate::storage::{NameBuf, StoreError};
 
 use super::ahead::Run;
 use super::memory::{Buffer, Own};
+use super::source::Source;
 use super::window::Window;
 
 /// The frames of one file.
@@ -82,8 +83,7 @@ pub(crate) enum BadKind {
 impl<R, B> Frames<R, B>
 where
     B: Buffer,
-    R: ReadFile,
-    R::Error: StoreError,
+    R: Source,
 {
     /// Frames from `first_frame` on.
     pub(crate) fn new(
@@ -108,22 +108,22 @@ where
 
     /// The bytes from `offset` on; see [`Window::at`].
     #[inline]
-    pub(super) fn at(&mut self, offset: u64, need: usize) -> Result<&[u8], Error<R::Error>> {
+    pub(super) fn at(&mut self, offset: u64, need: usize) -> Result<&[u8], R::Fault> {
         self.window.at(offset, need)
     }
 
     /// The bound on the file's length.
-    pub(crate) fn len(&mut self) -> Result<u64, Error<R::Error>> {
+    pub(crate) fn len(&mut self) -> Result<u64, R::Fault> {
         self.window.len()
     }
 
     /// The first bytes of the file as it is now, whatever the window holds: how many there are.
-    pub(crate) fn beginning(&mut self, bytes: &mut [u8]) -> Result<usize, Error<R::Error>> {
+    pub(crate) fn beginning(&mut self, bytes: &mut [u8]) -> Result<usize, R::Fault> {
         self.window.peek(0, bytes)
     }
 
     /// See [`Window::written_end`].
-    pub(super) fn written_end(&mut self, from: u64) -> Result<u64, Error<R::Error>> {
+    pub(super) fn written_end(&mut self, from: u64) -> Result<u64, R::Fault> {
         self.window.written_end(from)
     }
 
@@ -164,7 +164,7 @@ where
 
     /// Whether the bad frame at the cursor is still bad in the same way when it is read anew. It is not if a writer has worked on
     /// since. The cursor has not moved if it is, and may have if not.
-    pub(crate) fn is_still(&mut self, bad: Bad) -> Result<bool, Error<R::Error>> {
+    pub(crate) fn is_still(&mut self, bad: Bad) -> Result<bool, R::Fault> {
         self.window.forget();
         Ok(matches!(self.next()?, Next::Bad(again) if again == bad))
     }
@@ -172,6 +172,19 @@ where
     /// Forgets what was read, so that it is read anew.
     pub(crate) fn forget(&mut self) {
         self.window.forget();
+    }
+
+    /// Where the bytes come from.
+    pub(crate) const fn source(&mut self) -> &mut R {
+        self.window.source()
+    }
+
+    /// What a bad frame is where there should be a good one.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fails(&mut self, bad: Bad, entry_id: Option<EntryId>) -> R::Fault {
+        let error = bad.error(self.name(), entry_id);
+        self.source().fails(error)
     }
 
     /// The window, to ask for more than frames.
@@ -191,9 +204,9 @@ where
     /// # Errors
     /// Only what the directory reports.
     #[inline(never)]
-    pub(crate) fn verify_ahead(&mut self, end: u64) -> Result<u64, Error<R::Error>> {
+    pub(crate) fn verify_ahead(&mut self, end: u64) -> Result<u64, R::Fault> {
         let begin = self.cursor.offset;
-        if self.codec.form() == Form::Compact {
+        if !B::PLENTY || self.codec.form() == Form::Compact {
             return Ok(begin);
         }
         let mut run = self.extend(Run::at(self.cursor), end);
@@ -216,7 +229,7 @@ where
     #[inline]
     pub(crate) fn verified(&self) -> Option<Fields> {
         let offset = self.cursor.offset;
-        if self.window.trusts(offset.saturating_add(1)) {
+        if B::PLENTY && self.window.trusts(offset.saturating_add(1)) {
             let head = self.window.lend(offset, HEADER_BYTES);
             return head.first_chunk().map(Fields::of);
         }
@@ -239,12 +252,12 @@ where
     /// # Errors
     /// Only what the directory reports, and a record above the limit: a bad frame is an `Ok` verdict.
     #[inline]
-    pub(crate) fn next(&mut self) -> Result<Next<'_>, Error<R::Error>> {
+    pub(crate) fn next(&mut self) -> Result<Next<'_>, R::Fault> {
         let (offset, codec) = (self.cursor.offset, self.codec);
         let header_bytes = codec.header_bytes();
         let bytes = self.window.at(offset, header_bytes)?;
         let held_bytes = bytes.len();
-        let header = match judge(codec, self.cursor, bytes) {
+        let header = match judge(codec, self.cursor, bytes, B::PLENTY) {
             Ok(header) => header,
             Err(kind) => return Ok(Next::Bad(Bad { offset, kind, search_from: offset })),
         };
@@ -290,7 +303,7 @@ where
         mut checksum: u32,
         mut at: u64,
         mut left: u64,
-    ) -> Result<u32, Error<R::Error>> {
+    ) -> Result<u32, R::Fault> {
         let crc = self.codec().crc();
         while left > 0 {
             let bytes = self.at(at, 1)?;
@@ -328,7 +341,7 @@ where
 
     /// Brings a payload into the window that is not there yet; a verdict if the file ends before it does, or if it need not be there.
     #[cold]
-    fn load(&mut self, header: &Header) -> Result<Option<Loaded>, Error<R::Error>> {
+    fn load(&mut self, header: &Header) -> Result<Option<Loaded>, R::Fault> {
         let offset = self.cursor.offset;
         let payload_bytes = u64::from(header.payload_bytes);
         let header_bytes = self.codec.header_bytes();
@@ -356,7 +369,8 @@ where
                 return Ok(Some(Loaded::LongControl));
             }
             let limit = u64::from(self.record_bytes_max);
-            return Err(Error::Limit { what: Limit::RecordBytes, found: payload_bytes, limit });
+            let error = Error::Limit { what: Limit::RecordBytes, found: payload_bytes, limit };
+            return Err(self.window.source().fails(error));
         }
         let need = header_bytes.saturating_add(header.payload_bytes as usize);
         let loaded = self.window.at(offset, need)?.len();
@@ -371,12 +385,12 @@ enum Loaded {
     LongControl,
 }
 
-/// The verified header at the cursor, its position checked.
+/// The verified header at the cursor, its position checked. Full ones are decoded in place where that pays.
 #[inline]
-fn judge(codec: Codec, cursor: Cursor, bytes: &[u8]) -> Result<Header, BadKind> {
+fn judge(codec: Codec, cursor: Cursor, bytes: &[u8], in_place: bool) -> Result<Header, BadKind> {
     let decoded = match codec.form() {
-        Form::Full => bytes.first_chunk().map(|head| codec.decode(cursor.offset, head)),
-        Form::Compact => codec.judge(cursor.offset, cursor.position, bytes),
+        Form::Full if in_place => bytes.first_chunk().map(|head| codec.decode(cursor.offset, head)),
+        Form::Full | Form::Compact => codec.judge(cursor.offset, cursor.position, bytes),
     };
     let Some(decoded) = decoded else {
         let blank = crate::bytes::field::is_blank(bytes);

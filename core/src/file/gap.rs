@@ -9,11 +9,10 @@
 use heapless::Vec;
 
 use crate::bytes::frame::{Codec, Decoded, HEADER_BYTES, Header};
-use crate::error::Error;
-use crate::storage::{ReadFile, StoreError};
 
 use super::frames::Frames;
 use super::memory::Buffer;
+use super::source::Source;
 
 /// What a file may be filled with, up to the next multiple of the alignment. One cut frame rules out one of them at most.
 const FILLS: [u8; 4] = [0x00, 0xFF, 0x55, 0xAA];
@@ -102,12 +101,11 @@ impl Gap {
 impl<R, B> Frames<R, B>
 where
     B: Buffer,
-    R: ReadFile,
-    R::Error: StoreError,
+    R: Source,
 {
     /// Finds out what would make the frame at `offset` whole, if the file cuts it off.
     #[cold]
-    pub(super) fn judge_cut(&mut self, offset: u64, gap: &mut Gap) -> Result<(), Error<R::Error>> {
+    pub(super) fn judge_cut(&mut self, offset: u64, gap: &mut Gap) -> Result<(), R::Fault> {
         let mut there = [0; HEADER_BYTES];
         let bytes = self.at(offset, HEADER_BYTES)?;
         let there_bytes = bytes.len().min(HEADER_BYTES);

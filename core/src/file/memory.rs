@@ -24,12 +24,17 @@ pub(crate) mod sealed {
     /// What else the library asks of memory.
     #[allow(unreachable_pub, reason = "sealed: nobody else can name it")]
     pub trait Memory {
+        /// Whether there is plenty of it: what only makes much of it fast is left out where there is not.
+        const PLENTY: bool;
+
         /// Makes sure that it can become that long without failing, and touches nothing: whether it can.
         fn reserve(&mut self, bytes: usize) -> bool;
         /// Makes it that long at least, by zeros: whether it could.
         fn lengthen(&mut self, bytes: usize) -> bool;
         /// Makes it that long at most.
         fn cut(&mut self, bytes: usize);
+        /// Brings `count` bytes from `from` on to its beginning.
+        fn bring_down(&mut self, from: usize, count: usize);
         /// Gives memory of the heap beyond that many bytes back.
         fn give_back(&mut self, bytes: usize);
     }
@@ -40,6 +45,8 @@ impl Buffer for Vec<u8> {}
 
 #[cfg(feature = "alloc")]
 impl sealed::Memory for Vec<u8> {
+    const PLENTY: bool = true;
+
     fn reserve(&mut self, bytes: usize) -> bool {
         self.try_reserve_exact(bytes.saturating_sub(self.len())).is_ok()
     }
@@ -56,6 +63,10 @@ impl sealed::Memory for Vec<u8> {
         self.truncate(bytes);
     }
 
+    fn bring_down(&mut self, from: usize, count: usize) {
+        self.copy_within(from..from.saturating_add(count), 0);
+    }
+
     fn give_back(&mut self, bytes: usize) {
         self.truncate(bytes);
         self.shrink_to_fit();
@@ -65,6 +76,8 @@ impl sealed::Memory for Vec<u8> {
 impl Buffer for &mut [u8] {}
 
 impl sealed::Memory for &mut [u8] {
+    const PLENTY: bool = false;
+
     fn reserve(&mut self, bytes: usize) -> bool {
         bytes <= self.len()
     }
@@ -77,6 +90,24 @@ impl sealed::Memory for &mut [u8] {
         let whole = core::mem::take(self);
         let bytes = bytes.min(whole.len());
         *self = whole.get_mut(..bytes).unwrap_or_default();
+    }
+
+    fn bring_down(&mut self, from: usize, count: usize) {
+        // In pieces that do not overlap: what copies others is 700 bytes of code on a Cortex-M3, and nothing else needs it.
+        let mut done = 0;
+        while done < count {
+            let (below, above) =
+                self.split_at_mut_checked(done.saturating_add(from)).unwrap_or_default();
+            let place = below.get_mut(done..).unwrap_or_default();
+            let piece = place.len().min(above.len()).min(count.saturating_sub(done));
+            if piece == 0 {
+                break;
+            }
+            for (to, from) in place.iter_mut().zip(above.iter()).take(piece) {
+                *to = *from;
+            }
+            done = done.saturating_add(piece);
+        }
     }
 
     fn give_back(&mut self, _bytes: usize) {}
@@ -98,4 +129,28 @@ pub(crate) fn reserve<E: StoreError>(
 /// There is no memory for that many bytes.
 pub(crate) fn no_memory<E: StoreError>(bytes: usize) -> Error<E> {
     Error::Limit { what: Limit::Memory, found: bytes as u64, limit: usize::MAX as u64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::sealed::Memory as _;
+
+    /// Lent memory is moved piece by piece; the heap's by the machine.
+    #[test]
+    fn what_is_brought_down_is_the_same_in_either_memory() {
+        for from in 0..20 {
+            for count in 0..=(40 - from) {
+                let whole: Vec<u8> = (0..40).collect();
+                let (mut own, mut lent) = (whole.clone(), whole.clone());
+                own.bring_down(from, count);
+                let mut slice = lent.as_mut_slice();
+                slice.bring_down(from, count);
+                assert_eq!(lent.get(..count), whole.get(from..from + count), "{from}, {count}");
+                assert_eq!(own.get(..count), lent.get(..count));
+                assert_eq!(own.get(from + count..), lent.get(from + count..), "{from}, {count}");
+            }
+        }
+    }
 }

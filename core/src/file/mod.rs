@@ -10,6 +10,7 @@ pub(crate) mod sibling;
 pub(crate) mod sink;
 #[cfg(test)]
 mod sink_tests;
+pub(crate) mod source;
 pub(crate) mod window;
 pub(crate) mod written;
 

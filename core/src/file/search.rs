@@ -5,11 +5,10 @@
 
 use crate::bytes::field::is_blank;
 use crate::bytes::frame::{Codec, Decoded, Form, HEADER_BYTES, Header};
-use crate::error::Error;
-use crate::storage::{ReadFile, StoreError};
 
 use super::frames::Frames;
 use super::memory::Buffer;
+use super::source::Source;
 
 /// Blank bytes that are passed over at once.
 pub(super) const STRIDE: usize = 64;
@@ -26,26 +25,32 @@ pub(crate) struct Behind {
 impl<R, B> Frames<R, B>
 where
     B: Buffer,
-    R: ReadFile,
-    R::Error: StoreError,
+    R: Source,
 {
     /// Proof that everything before it was durable: a verifying header with the *synced* flag; of a compact frame, all of it.
     ///
     /// `position` is the last one before the bad frame.
-    pub(crate) fn search_synced(
+    pub(crate) fn search_synced(&mut self, from: u64, position: u32) -> Result<Behind, R::Fault> {
+        self.look_behind(from, position, true)
+    }
+
+    /// The end of what is written from `from` on, whatever it is.
+    pub(crate) fn search_written(&mut self, from: u64) -> Result<u64, R::Fault> {
+        Ok(self.look_behind(from, 0, false)?.written_end)
+    }
+
+    /// One search for both, since it is long.
+    fn look_behind(
         &mut self,
         from: u64,
         position: u32,
-    ) -> Result<Behind, Error<R::Error>> {
-        self.search(from, position, |_, _, header| Ok(proves(header)))
+        for_proof: bool,
+    ) -> Result<Behind, R::Fault> {
+        self.search(from, position, |_, _, header| Ok(for_proof && proves(header)))
     }
 
     /// Whether there is such proof at the first header from `from` on that may follow; no more than a block is read.
-    pub(crate) fn is_proof_near(
-        &mut self,
-        from: u64,
-        position: u32,
-    ) -> Result<bool, Error<R::Error>> {
+    pub(crate) fn is_proof_near(&mut self, from: u64, position: u32) -> Result<bool, R::Fault> {
         let codec = self.codec();
         let from = codec.align(from);
         let bytes = self.at(from, HEADER_BYTES)?;
@@ -73,8 +78,8 @@ where
         &mut self,
         from: u64,
         position: u32,
-        mut stop: impl FnMut(&mut Self, u64, &Header) -> Result<bool, Error<R::Error>>,
-    ) -> Result<Behind, Error<R::Error>> {
+        mut stop: impl FnMut(&mut Self, u64, &Header) -> Result<bool, R::Fault>,
+    ) -> Result<Behind, R::Fault> {
         let codec = self.codec();
         let alignment = u64::from(codec.alignment());
         let leap = blank_leap(alignment);
@@ -171,7 +176,8 @@ pub(super) fn may_follow(header: &Header, position: u32, distance: u64) -> bool 
 /// How far to go in blank bytes: no header begins with eight of them.
 pub(super) const fn blank_leap(step: u64) -> u64 {
     let headless = STRIDE as u64 - 8;
-    headless / step * step + step
+    // The step is a power of two: a small machine divides by a kilobyte of code.
+    (headless & !step.wrapping_sub(1)) + step
 }
 
 #[cfg(test)]

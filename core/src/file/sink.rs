@@ -6,6 +6,7 @@
 use embedded_io::{Error as _, ErrorKind};
 
 use crate::bytes::compact;
+use crate::bytes::crc::Crc;
 use crate::bytes::frame::{Codec, Flags, Form, HEADER_BYTES, Header};
 use crate::error::{Context as _, Error, Operation};
 use crate::storage::{AppendFile, NameBuf, StoreError};
@@ -218,7 +219,7 @@ where
         position: u32,
         payload: &[u8],
     ) -> Result<Header, Error<A::Error>> {
-        if codec.form() == Form::Full {
+        if codec.form() == Form::Full && B::PLENTY {
             return self.append(codec, flags, position, payload);
         }
         let frame_bytes = codec.frame_bytes(payload.len() as u64);
@@ -227,23 +228,37 @@ where
             self.make_spare(frame_bytes)?;
         }
         let (offset, payload_bytes) = (self.offset(), length(payload.len()));
-        let (head, header) =
-            codec.encode_compact(offset, flags, position, payload_bytes, |crc, seed| {
-                crc.update(seed, payload)
-            });
+        let sum = |crc: Crc, seed| crc.update(seed, payload);
+        if B::PLENTY {
+            let (head, header) = codec.encode_compact(offset, flags, position, payload_bytes, sum);
+            self.place(codec, &head, payload, frame_bytes)?;
+            return Ok(header);
+        }
+        let (head, header) = codec.encode_head(offset, flags, position, payload_bytes, sum);
+        self.place(codec, head.as_slice(), payload, frame_bytes)?;
+        Ok(header)
+    }
+
+    /// Puts a frame into the buffer.
+    #[inline]
+    fn place(
+        &mut self,
+        codec: Codec,
+        head: &[u8],
+        payload: &[u8],
+        frame_bytes: usize,
+    ) -> Result<(), Error<A::Error>> {
         if let Some(place) = self.spare().get_mut(..frame_bytes)
-            && let Some((to_head, rest)) =
-                place.split_first_chunk_mut::<{ compact::HEADER_BYTES }>()
+            && let Some((to_head, rest)) = place.split_at_mut_checked(head.len())
             && let Some((to_payload, padding)) = rest.split_at_mut_checked(payload.len())
         {
-            *to_head = head;
+            to_head.copy_from_slice(head);
             to_payload.copy_from_slice(payload);
             zero(padding);
             self.filled = self.filled.saturating_add(frame_bytes);
-        } else {
-            self.append_in_pieces(codec, &head, payload)?;
+            return Ok(());
         }
-        Ok(header)
+        self.append_in_pieces(codec, head, payload)
     }
 
     /// Appends a frame that is larger than the buffer.
@@ -465,35 +480,4 @@ where
         debug_assert!(false, "the file is lent");
         Error::Poisoned { file: NameBuf::unnamed() }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use alloc::vec::Vec;
-
-    use super::*;
-    use crate::storage::{Directory, MemoryDirectory, Name, ReadFile};
-
-    #[test]
-    fn what_goes_out_in_units_ends_at_one_and_nothing_is_lost() {
-        let dir = MemoryDirectory::new();
-        let name = Name::new("A.WAL").unwrap();
-        let file = dir.create(name, 0).unwrap().unwrap();
-        let mut sink = Sink::new(file, name.into(), Vec::new(), 256, 1).unwrap();
-        let mut expected = Vec::new();
-        for count in [5_u8, 70, 64, 1, 130, 63, 20] {
-            let bytes: Vec<u8> = (0..count).collect();
-            sink.put(&bytes).unwrap();
-            expected.extend_from_slice(&bytes);
-            sink.write_out_units(64).unwrap();
-            assert_eq!(sink.base() % 64, 0, "{} bytes", expected.len());
-            assert_eq!(sink.base(), expected.len() as u64 / 64 * 64);
-            assert_eq!(sink.offset(), expected.len() as u64);
-        }
-        sink.write_out().unwrap();
-        let mut file = dir.open(name).unwrap().unwrap();
-        let mut found = alloc::vec![0; expected.len() + 1];
-        assert_eq!(file.read_at(0, &mut found).unwrap(), expected.len());
-        assert_eq!(found.get(..expected.len()), Some(expected.as_slice()));
-    }
 }

@@ -8,7 +8,9 @@ use embedded_io::{ErrorType, Write};
 use super::sink::Sink;
 use crate::bytes::crc::Crc;
 use crate::bytes::frame::{Codec, Flags};
-use crate::storage::{AppendFile, MemoryError, NameBuf};
+use crate::storage::{
+    AppendFile, Directory as _, MemoryDirectory, MemoryError, Name, NameBuf, ReadFile as _,
+};
 
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -103,4 +105,27 @@ fn a_buffer_that_grows_has_its_memory_from_the_beginning_and_touches_what_is_use
     assert!(sink.buffered() > 200_000, "it wrote early");
     let behind = sink.spare().as_ptr() as usize;
     assert_eq!(behind - at as usize, sink.buffered(), "it moved, and has asked for memory again");
+}
+
+#[test]
+fn what_goes_out_in_units_ends_at_one_and_nothing_is_lost() {
+    let dir = MemoryDirectory::new();
+    let name = Name::new("A.WAL").unwrap();
+    let file = dir.create(name, 0).unwrap().unwrap();
+    let mut sink = Sink::new(file, name.into(), Vec::new(), 256, 1).unwrap();
+    let mut expected = Vec::new();
+    for count in [5_u8, 70, 64, 1, 130, 63, 20] {
+        let bytes: Vec<u8> = (0..count).collect();
+        sink.put(&bytes).unwrap();
+        expected.extend_from_slice(&bytes);
+        sink.write_out_units(64).unwrap();
+        assert_eq!(sink.base() % 64, 0, "{} bytes", expected.len());
+        assert_eq!(sink.base(), expected.len() as u64 / 64 * 64);
+        assert_eq!(sink.offset(), expected.len() as u64);
+    }
+    sink.write_out().unwrap();
+    let mut file = dir.open(name).unwrap().unwrap();
+    let mut found = alloc::vec![0; expected.len() + 1];
+    assert_eq!(file.read_at(0, &mut found).unwrap(), expected.len());
+    assert_eq!(found.get(..expected.len()), Some(expected.as_slice()));
 }

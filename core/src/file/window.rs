@@ -4,10 +4,11 @@
 
 use embedded_io::{Error as _, ErrorKind};
 
-use crate::error::{Context as _, Error, Operation};
-use crate::storage::{NameBuf, ReadFile, StoreError};
+use crate::error::{Error, Operation};
+use crate::storage::NameBuf;
 
 use super::memory::{Buffer, Own, grow};
+use super::source::Source;
 
 /// Blocks that a look ahead may fill, so that a batch need not be read twice.
 const LOOK_AHEAD_BLOCKS: usize = 16;
@@ -34,8 +35,7 @@ pub(crate) struct Window<R, B = Own> {
 impl<R, B> Window<R, B>
 where
     B: Buffer,
-    R: ReadFile,
-    R::Error: StoreError,
+    R: Source,
 {
     /// Takes over `buffer` as its memory, so that one allocation serves all files of a log.
     pub(crate) fn new(
@@ -45,20 +45,14 @@ where
         block_bytes: usize,
     ) -> Result<Self, Error<R::Error>> {
         grow(&mut buffer, block_bytes)?;
+        Ok(Self::over(file, name, buffer, block_bytes))
+    }
+
+    /// The same with memory that is as long.
+    pub(crate) fn over(file: R, name: NameBuf, buffer: B, block_bytes: usize) -> Self {
         let (base, filled, trusted, pinned, loads) = (0, 0, 0, None, 0);
         let kept_bytes = block_bytes;
-        Ok(Self {
-            file,
-            name,
-            buffer,
-            base,
-            filled,
-            block_bytes,
-            kept_bytes,
-            trusted,
-            pinned,
-            loads,
-        })
+        Self { file, name, buffer, base, filled, block_bytes, kept_bytes, trusted, pinned, loads }
     }
 
     pub(crate) fn name(&self) -> &NameBuf {
@@ -76,9 +70,14 @@ where
         core::mem::take(&mut self.buffer)
     }
 
+    /// Where the bytes come from.
+    pub(crate) const fn source(&mut self) -> &mut R {
+        &mut self.file
+    }
+
     /// The bound on the file's length.
-    pub(crate) fn len(&mut self) -> Result<u64, Error<R::Error>> {
-        self.file.len().on(Operation::Read, &self.name)
+    pub(crate) fn len(&mut self) -> Result<u64, R::Fault> {
+        self.file.bound().map_err(|source| unread(&mut self.file, &self.name, source))
     }
 
     /// Forgets what was read, so that it is read anew.
@@ -104,19 +103,32 @@ where
     }
 
     /// Reads past what is held, which stays. Fewer bytes than asked for: the file ends.
-    pub(crate) fn peek(&mut self, at: u64, into: &mut [u8]) -> Result<usize, Error<R::Error>> {
+    pub(crate) fn peek(&mut self, at: u64, into: &mut [u8]) -> Result<usize, R::Fault> {
         read_at(&mut self.file, &self.name, at, into)
     }
 
     /// The bytes that are there from `offset` on, without reading: often fewer than the file has.
     #[inline]
     pub(crate) fn held(&self, offset: u64) -> &[u8] {
+        if B::PLENTY { self.held_from(offset) } else { self.held_apart(offset) }
+    }
+
+    #[inline(never)]
+    fn held_apart(&self, offset: u64) -> &[u8] {
+        self.held_from(offset)
+    }
+
+    #[inline]
+    fn held_from(&self, offset: u64) -> &[u8] {
         self.buffer.as_ref().get(self.index(offset)..self.filled).unwrap_or_default()
     }
 
     /// `bytes` bytes from `offset` on, which are there; empty if they are not.
     #[inline]
     pub(crate) fn lend(&self, offset: u64, bytes: usize) -> &[u8] {
+        if !B::PLENTY {
+            return self.held_apart(offset).get(..bytes).unwrap_or_default();
+        }
         let start = self.index(offset);
         let end = start.saturating_add(bytes);
         if end > self.filled {
@@ -136,12 +148,23 @@ where
     ///
     /// The caller has bounded `need`.
     #[inline]
-    pub(crate) fn at(&mut self, offset: u64, need: usize) -> Result<&[u8], Error<R::Error>> {
+    pub(crate) fn at(&mut self, offset: u64, need: usize) -> Result<&[u8], R::Fault> {
+        if !B::PLENTY {
+            return self.at_apart(offset, need);
+        }
         // One comparison for "is it there" and "is it enough": this is asked for every frame.
         if self.filled.saturating_sub(self.index(offset)) < need {
             self.slide(offset, need)?;
         }
         Ok(self.held(offset))
+    }
+
+    #[inline(never)]
+    fn at_apart(&mut self, offset: u64, need: usize) -> Result<&[u8], R::Fault> {
+        if self.held_apart(offset).len() < need {
+            self.slide(offset, need)?;
+        }
+        Ok(self.held_apart(offset))
     }
 
     /// Keeps what lies from `offset` on when the window slides, for a second look.
@@ -166,19 +189,19 @@ where
     }
 
     #[cold]
-    fn slide(&mut self, offset: u64, need: usize) -> Result<(), Error<R::Error>> {
+    fn slide(&mut self, offset: u64, need: usize) -> Result<(), R::Fault> {
         self.trusted = 0; // what is loaded anew may be other bytes
         self.loads = self.loads.wrapping_add(1);
         let (offset, need) = self.with_pinned(offset, need);
         let kept = self.held(offset).len();
         let start = self.filled.saturating_sub(kept);
         if start > 0 {
-            self.buffer.as_mut().copy_within(start..self.filled, 0);
+            self.buffer.bring_down(start, kept);
         }
         self.base = offset;
         self.filled = kept;
         if self.buffer.as_ref().len() < need {
-            grow(&mut self.buffer, need)?;
+            grow(&mut self.buffer, need).map_err(|error| self.file.fails(error))?;
         } else if self.buffer.as_ref().len() > self.kept_bytes
             && need <= self.block_bytes
             && kept == 0
@@ -192,11 +215,11 @@ where
         while self.filled < need {
             let position = self.base.saturating_add(self.filled as u64);
             let room = self.buffer.as_mut().get_mut(self.filled..end).unwrap_or_default();
-            match self.file.read_at(position, room) {
+            match self.file.read(position, room) {
                 Ok(0) => break,
                 Ok(count) => self.filled = self.filled.saturating_add(count).min(end),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error).on(Operation::Read, &self.name),
+                Err(error) => return Err(unread(&mut self.file, &self.name, error)),
             }
         }
         Ok(())
@@ -239,19 +262,24 @@ pub(crate) fn read_at<R>(
     name: &NameBuf,
     at: u64,
     into: &mut [u8],
-) -> Result<usize, Error<R::Error>>
+) -> Result<usize, R::Fault>
 where
-    R: ReadFile,
-    R::Error: StoreError,
+    R: Source,
 {
     let mut filled = 0_usize;
     while let Some(room) = into.get_mut(filled..).filter(|room| !room.is_empty()) {
-        match file.read_at(at.saturating_add(filled as u64), room) {
+        match file.read(at.saturating_add(filled as u64), room) {
             Ok(0) => break,
             Ok(count) => filled = filled.saturating_add(count),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error).on(Operation::Read, name),
+            Err(error) => return Err(unread(file, name, error)),
         }
     }
     Ok(filled.min(into.len()))
+}
+
+#[cold]
+#[inline(never)]
+fn unread<R: Source>(file: &mut R, name: &NameBuf, source: R::Error) -> R::Fault {
+    file.fails(Error::Store { operation: Operation::Read, file: name.clone(), source })
 }

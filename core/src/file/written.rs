@@ -3,20 +3,17 @@
 //! Room is a run of one value, `00` or `FF`, up to the end of the file. Zeros before a run of `FF` are written bytes: on erased
 //! flash they were programmed, and must not be programmed again.
 
-use crate::error::Error;
-use crate::storage::{ReadFile, StoreError};
-
 use super::memory::Buffer;
+use super::source::Source;
 use super::window::Window;
 
 impl<R, B> Window<R, B>
 where
     B: Buffer,
-    R: ReadFile,
-    R::Error: StoreError,
+    R: Source,
 {
     /// The end of the written bytes from `from` on; `from` itself if there is only room.
-    pub(crate) fn written_end(&mut self, from: u64) -> Result<u64, Error<R::Error>> {
+    pub(crate) fn written_end(&mut self, from: u64) -> Result<u64, R::Fault> {
         let mut run = Run { fill: None, written_end: from };
         let mut offset = from;
         loop {

@@ -192,14 +192,12 @@ fn check(text: &str) -> Result<(), NameError> {
 /// Windows opens a device for these names, whatever their extension.
 fn is_reserved(component: &[u8]) -> bool {
     let stem = component.split(|byte| *byte == b'.').next().unwrap_or(component);
-    let numbered = |prefix: &[u8]| {
-        stem.len() == 4
-            && stem.get(..3).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
-            && stem.last().is_some_and(u8::is_ascii_digit)
-    };
-    [b"CON", b"PRN", b"AUX", b"NUL"].iter().any(|word| stem.eq_ignore_ascii_case(*word))
-        || numbered(b"COM")
-        || numbered(b"LPT")
+    let Some((head, rest)) = stem.split_first_chunk::<3>() else { return false };
+    match &head.map(|byte| byte.to_ascii_uppercase()) {
+        b"CON" | b"PRN" | b"AUX" | b"NUL" => rest.is_empty(),
+        b"COM" | b"LPT" => matches!(rest, [b'0'..=b'9']),
+        _ => false,
+    }
 }
 
 /// The name of a numbered file, such as `0000001F.WAL`: eight digits, a dot and the extension. Written by hand: formatting takes two kilobytes, and
@@ -271,7 +269,7 @@ impl fmt::Display for Folder<'_> {
 }
 
 /// An owned [`Name`], as errors and writers carry it.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, Hash)]
 pub struct NameBuf {
     text: Text,
 }
@@ -350,6 +348,13 @@ impl FolderBuf {
     /// The folder, borrowed.
     pub fn as_folder(&self) -> Folder<'_> {
         Folder { text: &self.text }
+    }
+}
+
+impl Clone for NameBuf {
+    #[inline(never)]
+    fn clone(&self) -> Self {
+        Self { text: self.text.clone() }
     }
 }
 

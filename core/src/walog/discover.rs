@@ -220,7 +220,7 @@ pub(crate) fn open_segment<D: Directory>(
         check_header(dir, settings, log_id, segment)?;
     }
     let (file, name) = open(dir, settings, segment.number)?;
-    let frames = segment::frames(file, name, buffer, settings, log_id, segment)?;
+    let frames = segment::frames(file, name, buffer, settings.reading(), log_id, segment)?;
     Ok(SegmentReader::new(frames, segment, settings.recycle))
 }
 
@@ -287,10 +287,10 @@ fn check_unfinished_only<D: Directory>(
         let mut frames = headless(dir, settings, 0, seen.number, core::mem::take(buffer))?;
         // The header was written with its padding, and may have been torn with it.
         let header_bytes = settings.header_bytes;
-        let behind = frames.search(header_bytes, 0, |_, _, _| Ok(false))?;
+        let written_end = frames.search_written(header_bytes)?;
         let name = frames.name().clone();
         *buffer = frames.into_window().into_buffer();
-        let written = behind.written_end > header_bytes;
+        let written = written_end > header_bytes;
         if written || (index == 0 && seen.number != 1) {
             // As above.
             return if header(dir, &name)?.is_some() { Ok(false) } else { Err(bad_header(name)) };

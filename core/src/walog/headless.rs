@@ -5,12 +5,18 @@ use crate::bytes::frame::{Codec, Form};
 use crate::bytes::header::{
     Decoded, FileHeader as _, READY_MARK_BYTES, ReadyMark, SEGMENT_HEADER_BYTES, segment_salt,
 };
+#[cfg(feature = "alloc")]
 use crate::error::{Context as _, Error, Operation};
 use crate::file::frames::Frames;
 use crate::file::memory::Buffer;
+use crate::file::source::Source;
 use crate::file::window::Window;
-use crate::storage::{Directory, NameBuf, ReadFile, StoreError};
+#[cfg(feature = "alloc")]
+use crate::storage::Directory;
+#[cfg(feature = "alloc")]
+use crate::storage::NameBuf;
 
+#[cfg(feature = "alloc")]
 use super::options::Settings;
 
 /// Whether to make sure that what is found is on the medium.
@@ -23,6 +29,7 @@ pub(crate) enum Purpose {
 }
 
 /// Opens a segment's file.
+#[cfg(feature = "alloc")]
 pub(super) fn open<D: Directory>(
     dir: &D,
     settings: &Settings,
@@ -35,7 +42,8 @@ pub(super) fn open<D: Directory>(
     }
 }
 
-/// The frames of a segment whose header cannot be read, at the finest alignment, in the full form.
+/// The frames of a segment whose header cannot be read.
+#[cfg(feature = "alloc")]
 pub(super) fn headless<D: Directory, B: Buffer>(
     dir: &D,
     settings: &Settings,
@@ -44,10 +52,24 @@ pub(super) fn headless<D: Directory, B: Buffer>(
     buffer: B,
 ) -> Result<Frames<D::Reader, B>, Error<D::Error>> {
     let (file, name) = open(dir, settings, number)?;
+    let window = Window::new(file, name, buffer, settings.read_bytes)?;
+    Ok(frames(window, settings.record_bytes_max, log_id, number))
+}
+
+/// The frames of a file whose header cannot be read, at the finest alignment, in the full form.
+pub(super) fn frames<R, B>(
+    window: Window<R, B>,
+    record_bytes_max: u32,
+    log_id: u64,
+    number: u32,
+) -> Frames<R, B>
+where
+    B: Buffer,
+    R: Source,
+{
     let crc = Crc::detect();
     let codec = Codec::new(crc, segment_salt(crc, log_id, number), 4);
-    let window = Window::new(file, name, buffer, settings.read_bytes)?;
-    Ok(Frames::new(window, codec, SEGMENT_HEADER_BYTES as u64, settings.record_bytes_max))
+    Frames::new(window, codec, SEGMENT_HEADER_BYTES as u64, record_bytes_max)
 }
 
 /// Whether nothing in a segment whose header does not verify proves that it was synced.
@@ -55,11 +77,10 @@ pub(super) fn judge_unfinished<R, B>(
     frames: &mut Frames<R, B>,
     log_id: u64,
     number: u32,
-) -> Result<bool, Error<R::Error>>
+) -> Result<bool, R::Fault>
 where
     B: Buffer,
-    R: ReadFile,
-    R::Error: StoreError,
+    R: Source,
 {
     if is_ready(frames, log_id, number)? {
         return Ok(true);
@@ -74,15 +95,10 @@ where
 }
 
 /// Whether a segment has been made ready and never begun: then no frame in it was ever synced, and it need not be read.
-fn is_ready<R, B>(
-    frames: &mut Frames<R, B>,
-    log_id: u64,
-    number: u32,
-) -> Result<bool, Error<R::Error>>
+fn is_ready<R, B>(frames: &mut Frames<R, B>, log_id: u64, number: u32) -> Result<bool, R::Fault>
 where
     B: Buffer,
-    R: ReadFile,
-    R::Error: StoreError,
+    R: Source,
 {
     let mut bytes = [0; READY_MARK_BYTES];
     let length = frames.beginning(&mut bytes)?;

@@ -38,6 +38,7 @@ mod pad;
 mod prepare;
 #[cfg(feature = "alloc")]
 mod random;
+mod ranges;
 #[cfg(feature = "alloc")]
 mod raw_reader;
 #[cfg(feature = "alloc")]

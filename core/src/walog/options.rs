@@ -1,12 +1,20 @@
 //! The options of a log, and their one check.
 
 use crate::EntryId;
-use crate::bytes::frame::{Form, HEADER_BYTES};
+use crate::bytes::frame::Form;
 use crate::bytes::header::SEGMENT_HEADER_BYTES;
 use crate::error::Error;
-use crate::storage::{Capabilities, Folder, FolderBuf, NameBuf, NameError, StoreError};
+use crate::storage::{Capabilities, FolderBuf, NameError, StoreError};
+#[cfg(feature = "alloc")]
+use crate::storage::{Folder, NameBuf};
 
-use super::name::{EXTENSION, LOCK, numbered};
+#[cfg(feature = "alloc")]
+use super::name::LOCK;
+use super::name::{EXTENSION, numbered};
+use super::ranges::{
+    BATCH_BYTES, BATCH_ENTRIES, BUFFER_BYTES, Bad, COMPACT_RECORD_BYTES, FIRST_ID, FLUSH_POLICY,
+    FULL_RECORD_BYTES, READ_BYTES, SEGMENT_BYTES, SEGMENTS,
+};
 
 /// The largest unit that commits are filled up to.
 pub(super) const PAD_BYTES_MAX: u32 = 4096;
@@ -46,23 +54,23 @@ pub enum FlushPolicy {
 pub struct WalOptions {
     folder: Option<Result<FolderBuf, NameError>>,
     segment_bytes: Option<u64>,
-    segment_age_ms_max: Option<u64>,
-    segments_max: u32,
+    pub(super) segment_age_ms_max: Option<u64>,
+    pub(super) segments_max: u32,
     buffer_bytes: u32,
     read_bytes: u32,
     record_bytes_max: Option<u32>,
-    batch_bytes_max: u64,
-    batch_entries_max: u32,
+    pub(super) batch_bytes_max: u64,
+    pub(super) batch_entries_max: u32,
     alignment: Option<u32>,
     compact_frames: bool,
-    preallocate: bool,
-    recycle: bool,
-    mark_after_sync: bool,
-    commit_alignment: u32,
+    pub(super) preallocate: bool,
+    pub(super) recycle: bool,
+    pub(super) mark_after_sync: bool,
+    pub(super) commit_alignment: u32,
     scan_at_open: bool,
     flush_policy: FlushPolicy,
-    first_id: EntryId,
-    log_id: Option<u64>,
+    pub(super) first_id: EntryId,
+    pub(super) log_id: Option<u64>,
 }
 
 impl Default for WalOptions {
@@ -266,53 +274,94 @@ impl WalOptions {
         self
     }
 
-    pub(crate) fn check<E: StoreError>(
+    /// What frames are padded to.
+    pub(super) fn aligned_to(&self, capabilities: &Capabilities) -> u32 {
+        self.alignment.unwrap_or(capabilities.write_granule().max(4))
+    }
+
+    /// The size at which a segment is full.
+    pub(super) fn full_at(&self, capabilities: &Capabilities) -> u64 {
+        let asked = self.segment_bytes.or(capabilities.segment_bytes()).unwrap_or(64 << 20);
+        asked.min(file_bytes_max(capabilities))
+    }
+
+    /// The form of the frames that are appended.
+    pub(super) const fn form(&self) -> Form {
+        if self.compact_frames { Form::Compact } else { Form::Full }
+    }
+
+    /// The longest record that is read.
+    pub(super) fn longest_read(&self) -> u32 {
+        self.record_bytes_max.unwrap_or(RECORD_BYTES_MAX)
+    }
+
+    /// The longest record that is appended.
+    pub(super) fn longest_appended(&self) -> u32 {
+        let default = RECORD_BYTES_MAX.min(self.form().payload_bytes_max());
+        self.record_bytes_max.unwrap_or(default)
+    }
+
+    /// Checks every option but the folder, and with buffers of those bytes.
+    pub(super) fn check_ranges<E: StoreError>(
         &self,
         capabilities: &Capabilities,
-    ) -> Result<Settings, Error<E>> {
+        [buffer_bytes, read_bytes]: [u32; 2],
+    ) -> Result<(), Error<E>> {
+        let mut bad = Bad::none();
         let granule = capabilities.write_granule();
-        let alignment = self.alignment.unwrap_or(granule.max(4));
-        power_of_two("write_granule", granule, 1, 256)?;
-        power_of_two("alignment", alignment, granule.max(4), 256)?;
-        power_of_two("commit_alignment", self.commit_alignment, 1, PAD_BYTES_MAX)?;
-        let file_bytes_max = capabilities.file_bytes_max().min(u64::from(u32::MAX));
-        let header_bytes = (SEGMENT_HEADER_BYTES as u64).next_multiple_of(u64::from(alignment));
-        let segment_bytes = self
-            .segment_bytes
-            .or(capabilities.segment_bytes())
-            .unwrap_or(64 << 20)
-            .min(file_bytes_max);
-        range("segment_bytes", segment_bytes, 128, u64::from(u32::MAX))?;
-        range("buffer_bytes", self.buffer_bytes.into(), 256, 256 << 20)?;
-        range("read_bytes", self.read_bytes.into(), 256, 256 << 20)?;
-        let form = if self.compact_frames { Form::Compact } else { Form::Full };
-        let record_bytes_max = self.record_bytes_max.unwrap_or(RECORD_BYTES_MAX);
-        let append_bytes_max =
-            self.record_bytes_max.unwrap_or(RECORD_BYTES_MAX.min(form.payload_bytes_max()));
-        range("record_bytes_max", append_bytes_max.into(), 1, form.payload_bytes_max().into())?;
-        range("batch_bytes_max", self.batch_bytes_max, HEADER_BYTES as u64, 2 << 30)?;
-        range("batch_entries_max", self.batch_entries_max.into(), 1, u64::from(u32::MAX))?;
-        range("segments_max", self.segments_max.into(), 1, u64::from(u32::MAX))?;
+        bad.unless_power_of_two("write_granule", granule, 1, 256);
+        bad.unless_power_of_two("alignment", self.aligned_to(capabilities), granule.max(4), 256);
+        bad.unless_power_of_two("commit_alignment", self.commit_alignment, 1, PAD_BYTES_MAX);
+        bad.unless_in(&SEGMENT_BYTES, self.full_at(capabilities));
+        bad.unless_in(&BUFFER_BYTES, buffer_bytes.into());
+        bad.unless_in(&READ_BYTES, read_bytes.into());
+        let records = match self.form() {
+            Form::Full => &FULL_RECORD_BYTES,
+            Form::Compact => &COMPACT_RECORD_BYTES,
+        };
+        bad.unless_in(records, self.longest_appended().into());
+        bad.unless_in(&BATCH_BYTES, self.batch_bytes_max);
+        bad.unless_in(&BATCH_ENTRIES, self.batch_entries_max.into());
+        bad.unless_in(&SEGMENTS, self.segments_max.into());
         if let FlushPolicy::EveryEntries(0) | FlushPolicy::EveryBytes(0) = self.flush_policy {
-            range("flush_policy", 0, 1, u64::from(u32::MAX))?;
+            bad.unless_in(&FLUSH_POLICY, 0);
         }
-        // Ids must not run out within the life of anything.
-        range("first_id", self.first_id.get(), 1, u64::MAX >> 1)?;
+        bad.unless_in(&FIRST_ID, self.first_id.get());
+        bad.end()
+    }
+
+    /// The folder, in which the longest of a log's names is one.
+    pub(super) fn checked_folder(&self) -> Result<FolderBuf, NameError> {
         let folder = match &self.folder {
             None => FolderBuf::new("wal")?,
             Some(folder) => folder.clone()?,
         };
         numbered(folder.as_folder(), u32::MAX, EXTENSION)?;
+        Ok(folder)
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(crate) fn check<E: StoreError>(
+        &self,
+        capabilities: &Capabilities,
+    ) -> Result<Settings, Error<E>> {
+        self.check_ranges(capabilities, [self.buffer_bytes, self.read_bytes])?;
+        let granule = capabilities.write_granule();
+        let (alignment, form) = (self.aligned_to(capabilities), self.form());
+        let header_bytes = header_bytes(alignment);
+        let file_bytes_max = file_bytes_max(capabilities);
+        let folder = self.checked_folder()?;
         let prepare = capabilities.reopen() && granule == 1;
         Ok(Settings {
             folder,
-            segment_bytes,
+            segment_bytes: self.full_at(capabilities),
             segment_age_ms_max: self.segment_age_ms_max,
             segments_max: self.segments_max,
-            buffer_bytes: (self.buffer_bytes as usize).next_multiple_of(256),
+            // A multiple of 256, and far from the greatest number: that was checked.
+            buffer_bytes: (self.buffer_bytes as usize).wrapping_add(255) & !255,
             read_bytes: self.read_bytes as usize,
-            record_bytes_max,
-            append_bytes_max,
+            record_bytes_max: self.longest_read(),
+            append_bytes_max: self.longest_appended(),
             batch_bytes_max: self.batch_bytes_max,
             batch_entries_max: self.batch_entries_max,
             alignment,
@@ -336,7 +385,33 @@ impl WalOptions {
     }
 }
 
+/// Whether a segment that is sealed there gives its room back: that costs the sync a change of the file's size, which is not worth it for the little
+/// that a full segment has left.
+pub(super) fn trims_at(segment_bytes: u64, end: u64) -> bool {
+    segment_bytes.saturating_sub(end) > segment_bytes / 16
+}
+
+/// No file is longer: frames say their offsets in 32 bits.
+pub(super) fn file_bytes_max(capabilities: &Capabilities) -> u64 {
+    capabilities.file_bytes_max().min(u64::from(u32::MAX))
+}
+
+/// Bytes of a segment's header, with its padding. The alignment is a power of two.
+pub(super) fn header_bytes(alignment: u32) -> u64 {
+    let mask = u64::from(alignment.wrapping_sub(1));
+    (SEGMENT_HEADER_BYTES as u64).wrapping_add(mask) & !mask
+}
+
+/// How segments are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    pub(crate) read_bytes: usize,
+    /// The longest record that is read.
+    pub(crate) record_bytes_max: u32,
+}
+
 /// The options after their check, with everything filled in.
+#[cfg(feature = "alloc")]
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     folder: FolderBuf,
@@ -373,7 +448,13 @@ pub(crate) struct Settings {
     pub(crate) log_id: Option<u64>,
 }
 
+#[cfg(feature = "alloc")]
 impl Settings {
+    pub(crate) const fn reading(&self) -> Reading {
+        let Self { read_bytes, record_bytes_max, .. } = *self;
+        Reading { read_bytes, record_bytes_max }
+    }
+
     pub(crate) fn folder(&self) -> Folder<'_> {
         self.folder.as_folder()
     }
@@ -383,41 +464,13 @@ impl Settings {
         Ok(numbered(self.folder(), number, EXTENSION)?)
     }
 
-    /// Whether a segment that is sealed there gives its room back: that costs the sync a change of the file's size, which is not worth it for the little
-    /// that a full segment has left.
+    /// See [`trims_at`].
     pub(crate) fn trims_at(&self, end: u64) -> bool {
-        self.segment_bytes.saturating_sub(end) > self.segment_bytes / 16
+        trims_at(self.segment_bytes, end)
     }
 
     /// Errors about the folder as a whole name its lock.
     pub(crate) fn lock_name<E: StoreError>(&self) -> Result<NameBuf, Error<E>> {
         Ok(NameBuf::join(self.folder(), LOCK)?)
-    }
-}
-
-fn range<E: StoreError>(
-    option: &'static str,
-    found: u64,
-    min: u64,
-    max: u64,
-) -> Result<(), Error<E>> {
-    if (min..=max).contains(&found) {
-        Ok(())
-    } else {
-        Err(Error::BadOption { option, found, min, max })
-    }
-}
-
-fn power_of_two<E: StoreError>(
-    option: &'static str,
-    found: u32,
-    min: u32,
-    max: u32,
-) -> Result<(), Error<E>> {
-    let (found, min, max) = (u64::from(found), u64::from(min), u64::from(max));
-    if found.is_power_of_two() {
-        range(option, found, min, max)
-    } else {
-        Err(Error::BadOption { option, found, min, max })
     }
 }

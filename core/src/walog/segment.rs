@@ -12,12 +12,14 @@ use crate::bytes::header::{
 use crate::error::{Corruption, CorruptionKind, Error};
 use crate::file::frames::{Bad, BadKind, Cursor, Frame, Frames, Next};
 use crate::file::memory::{Buffer, Own};
+use crate::file::source::Source;
 use crate::file::window::Window;
-use crate::storage::{NameBuf, ReadFile, StoreError};
+use crate::storage::NameBuf;
 
 use super::chain::{Sealed, Segment};
 use super::found::TornTail;
-use super::options::Settings;
+#[cfg(feature = "alloc")]
+use super::options::Reading;
 
 /// Reads one segment.
 #[derive(Debug)]
@@ -89,32 +91,45 @@ enum Step {
 }
 
 /// The frames of a segment of this log, from the first one on.
+#[cfg(feature = "alloc")]
 pub(crate) fn frames<R, B>(
     file: R,
     name: NameBuf,
     buffer: B,
-    settings: &Settings,
+    reading: Reading,
     log_id: u64,
     segment: &Segment,
 ) -> Result<Frames<R, B>, Error<R::Error>>
 where
     B: Buffer,
-    R: ReadFile,
-    R::Error: StoreError,
+    R: Source,
+{
+    let window = Window::new(file, name, buffer, reading.read_bytes)?;
+    Ok(frames_in(window, reading.record_bytes_max, log_id, segment))
+}
+
+/// The same, in a window on its file.
+pub(crate) fn frames_in<R, B>(
+    window: Window<R, B>,
+    record_bytes_max: u32,
+    log_id: u64,
+    segment: &Segment,
+) -> Frames<R, B>
+where
+    B: Buffer,
+    R: Source,
 {
     let crc = Crc::detect();
     let salt = segment_salt(crc, log_id, segment.number);
     let codec = Codec::new(crc, salt, segment.alignment).with_form(segment.form);
-    let window = Window::new(file, name, buffer, settings.read_bytes)?;
     let first_frame = codec.align(SEGMENT_HEADER_BYTES as u64);
-    Ok(Frames::new(window, codec, first_frame, settings.record_bytes_max))
+    Frames::new(window, codec, first_frame, record_bytes_max)
 }
 
 impl<R, B> SegmentReader<R, B>
 where
     B: Buffer,
-    R: ReadFile,
-    R::Error: StoreError,
+    R: Source,
 {
     pub(crate) fn new(frames: Frames<R, B>, segment: &Segment, recycles: bool) -> Self {
         Self {
@@ -201,7 +216,7 @@ where
 
     /// Goes to the next entry; `false` at the segment's end.
     #[inline(never)]
-    pub(crate) fn advance(&mut self) -> Result<bool, Error<R::Error>> {
+    pub(crate) fn advance(&mut self) -> Result<bool, R::Fault> {
         loop {
             self.verify_ahead()?;
             if self.advance_verified() {
@@ -216,8 +231,8 @@ where
         }
     }
 
-    fn verify_ahead(&mut self) -> Result<(), Error<R::Error>> {
-        if self.frames.verified().is_none() {
+    fn verify_ahead(&mut self) -> Result<(), R::Fault> {
+        if B::PLENTY && self.frames.verified().is_none() {
             let end = self.sealed.map_or(u64::MAX, |sealed| sealed.end);
             self.committed = self.frames.verify_ahead(end)?.max(self.committed);
         }
@@ -225,27 +240,47 @@ where
     }
 
     /// At the tail's end: whether it is the end of what was written, and not of what a writer has left of a file that it uses again.
-    fn end_is_its_own(&mut self) -> Result<(), Error<R::Error>> {
-        let may_go = self.recycles && self.sealed.is_none() && !planted!(RecycledTakenForEnd);
+    fn end_is_its_own(&mut self) -> Result<(), R::Fault> {
+        let may_go =
+            B::PLENTY && self.recycles && self.sealed.is_none() && !planted!(RecycledTakenForEnd);
         if may_go && self.is_recycled()? {
-            return Err(Error::Missing { file: self.name().clone() });
+            return Err(self.is_missing());
         }
         Ok(())
     }
 
     /// What looks like damage in a file that a writer uses again is none: the segment was pruned.
     #[cold]
-    fn blame(&mut self, error: Error<R::Error>) -> Error<R::Error> {
-        let damage = matches!(error, Error::Corrupt(_)) && !planted!(RecycledTakenForDamage);
+    fn blame(&mut self, error: R::Fault) -> R::Fault {
+        let damage = R::is_damage(&error) && !planted!(RecycledTakenForDamage);
         if damage && matches!(self.is_recycled(), Ok(true)) {
-            return Error::Missing { file: self.name().clone() };
+            return self.is_missing();
         }
         error
     }
 
+    #[cold]
+    #[inline(never)]
+    fn is_missing(&mut self) -> R::Fault {
+        let error = Error::Missing { file: self.name().clone() };
+        self.frames.source().fails(error)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_damaged(&mut self, offset: u64, kind: CorruptionKind) -> R::Fault {
+        let (file, entry_id) = (self.name().clone(), Some(self.next_id()));
+        self.frames.source().fails(Corruption { file, offset, entry_id, kind }.into())
+    }
+
+    /// Where the bytes come from.
+    pub(crate) const fn source(&mut self) -> &mut R {
+        self.frames.source()
+    }
+
     /// Whether the file no longer begins with the segment's header, as it did when the log was opened. A file that is used again loses its first bytes first, so
     /// whatever was read before they were found in place was the segment's own.
-    fn is_recycled(&mut self) -> Result<bool, Error<R::Error>> {
+    fn is_recycled(&mut self) -> Result<bool, R::Fault> {
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
         let length = self.frames.beginning(&mut bytes)?;
         let header = SegmentHeader::decode(
@@ -280,7 +315,7 @@ where
         self.id(self.frames.cursor().position.saturating_add(1))
     }
 
-    fn step(&mut self) -> Result<Step, Error<R::Error>> {
+    fn step(&mut self) -> Result<Step, R::Fault> {
         let before = self.frames.cursor();
         if let Some(sealed) = self.sealed
             && before.offset >= sealed.end
@@ -311,7 +346,7 @@ where
     }
 
     /// Reads ahead to the last frame of a batch, and goes back to its first.
-    fn find_batch_end(&mut self, start: Cursor) -> Result<(), Error<R::Error>> {
+    fn find_batch_end(&mut self, start: Cursor) -> Result<(), R::Fault> {
         self.frames.begin_look_ahead(start);
         loop {
             let here = self.frames.cursor();
@@ -327,9 +362,8 @@ where
                     return Ok(());
                 }
                 Next::Frame(frame) if frame.flags.control => {
-                    let (offset, file) = (frame.offset, self.name().clone());
-                    let (entry_id, kind) = (Some(self.next_id()), CorruptionKind::Control);
-                    return Err(Corruption { file, offset, entry_id, kind }.into());
+                    let offset = frame.offset;
+                    return Err(self.is_damaged(offset, CorruptionKind::Control));
                 }
                 Next::Frame(frame) if frame.flags.more => {}
                 Next::Frame(_) => break,
@@ -341,11 +375,7 @@ where
         Ok(())
     }
 
-    fn obey(
-        &mut self,
-        control: Result<Control, BadControl>,
-        synced: bool,
-    ) -> Result<(), Error<R::Error>> {
+    fn obey(&mut self, control: Result<Control, BadControl>, synced: bool) -> Result<(), R::Fault> {
         self.marks.closed = false;
         let offset = self.current.offset;
         match control {
@@ -353,19 +383,18 @@ where
             Ok(Control::Prune { oldest }) => self.marks.oldest = self.marks.oldest.max(oldest),
             Ok(Control::Mark | Control::Checkpoint { .. } | Control::Ignored) => {}
             Err(BadControl::Newer(_)) => {
-                return Err(Error::NewerFrame { file: self.name().clone(), offset });
+                let error = Error::NewerFrame { file: self.name().clone(), offset };
+                return Err(self.frames.source().fails(error));
             }
             Ok(Control::Resume { .. } | Control::End { .. }) | Err(BadControl::Length) => {
-                let (entry_id, kind) = (Some(self.next_id()), CorruptionKind::Control);
-                let file = self.name().clone();
-                return Err(Corruption { file, offset, entry_id, kind }.into());
+                return Err(self.is_damaged(offset, CorruptionKind::Control));
             }
         }
         Ok(())
     }
 
     /// A sealed segment must be what its successor says.
-    fn end_sealed(&mut self, sealed: Sealed) -> Result<Step, Error<R::Error>> {
+    fn end_sealed(&mut self, sealed: Sealed) -> Result<Step, R::Fault> {
         let cursor = self.frames.cursor();
         let kind = if cursor.offset != sealed.end {
             CorruptionKind::SealedEnd { expected: sealed.end, found: cursor.offset }
@@ -378,18 +407,17 @@ where
             self.ending = Some(Ending { cursor, short: false, torn_bytes: 0 });
             return Ok(Step::End);
         };
-        let (file, entry_id) = (self.name().clone(), Some(self.next_id()));
-        Err(Corruption { file, offset: cursor.offset, entry_id, kind }.into())
+        Err(self.is_damaged(cursor.offset, kind))
     }
 
     /// The decision at a bad frame: damage, or the end. `start` is where a batch that is open began.
     #[cold]
-    fn end(&mut self, bad: Bad, start: Cursor) -> Result<Step, Error<R::Error>> {
+    fn end(&mut self, bad: Bad, start: Cursor) -> Result<Step, R::Fault> {
         let entry_id = Some(self.next_id());
         let sealed = self.sealed.is_some() && !planted!(TornTailInSealed);
         let damage = sealed || matches!(bad.kind, BadKind::Newer | BadKind::Position { .. });
         if damage {
-            return Err(bad.error(self.name(), entry_id));
+            return Err(self.frames.fails(bad, entry_id));
         }
         let position = self.frames.cursor().position;
         let late = if planted!(LookAheadTooFar) { 32 } else { 0 };
@@ -410,7 +438,7 @@ where
             }
         }
         if proof {
-            return Err(bad.error(self.name(), entry_id));
+            return Err(self.frames.fails(bad, entry_id));
         }
         self.frames.set_cursor(start);
         let short = file_end < start.offset;

@@ -7,6 +7,7 @@ use embedded_storage_async::nor_flash::NorFlash as AsyncNorFlash;
 use crate::FlashError;
 use crate::layout::small;
 use crate::observe::State;
+use crate::options::NO_NAME;
 use crate::record::HEADER_BYTES;
 use crate::region::{Region, Slot};
 
@@ -50,7 +51,7 @@ where
         for slot in 0..SLOTS {
             self.flash.ahead.clear();
             self.load_records(slot).await?;
-            self.mount_slot(slot, &mut mounting)?;
+            self.run(|region| region.mount_slot(slot, &mut mounting))?;
         }
         self.flash.ahead.clear();
         self.end_mount(&mounting);
@@ -65,7 +66,7 @@ where
         self.flash.drain().await?;
         while let Some(slot) = self.unchecked() {
             self.load_records(slot).await?;
-            let seen = self.observe(slot)?;
+            let seen = self.run(|region| region.observe(slot))?;
             let whole = self.table.get(slot).is_some_and(|known| {
                 let header = seen.header.map(|found| (found.header.sequence, found.name_crc));
                 match (seen.state(), header) {
@@ -95,7 +96,7 @@ where
     pub(super) async fn prepare_step(&mut self) -> Result<bool, AsyncError<F::Error>> {
         self.settle().await?;
         self.load_dirty().await?;
-        let more = self.erase_step()?.is_some();
+        let more = self.run(Region::erase_step)?.is_some();
         self.settle().await?;
         Ok(more)
     }
@@ -261,8 +262,8 @@ where
     ) -> Result<Option<usize>, FlashError<super::error::DeferredError<F::Error>>> {
         let known = self.table.get(slot).filter(|slot| slot.state == State::File).copied();
         let Some(known) = known else { return Ok(None) };
-        let (mut ours, mut theirs) = ([0; 255], [0; 255]);
-        let Some(name) = self.name(slot, &mut ours)? else { return Ok(None) };
+        let (mut ours, mut theirs) = (NO_NAME, NO_NAME);
+        let Some(name) = self.run(|region| region.name(slot, &mut ours))? else { return Ok(None) };
         let mut behind = known.sequence;
         loop {
             let files = self.table.iter().enumerate().filter(|(_, file)| {
@@ -274,7 +275,8 @@ where
                 return Ok(None);
             };
             behind = found.sequence;
-            if self.name(next, &mut theirs)?.is_some_and(|other| is_alike(name, other)) {
+            let other = self.run(|region| region.name(next, &mut theirs))?;
+            if other.is_some_and(|other| is_alike(name, other)) {
                 return Ok(Some(next));
             }
         }

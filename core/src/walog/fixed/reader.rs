@@ -12,9 +12,11 @@ use crate::storage::Directory;
 
 use super::super::found::{RawEntry, TornTail};
 use super::super::headless::Purpose;
-use super::super::options::{Settings, WalOptions};
-use super::super::segment::SegmentReader;
-use super::walk::{Lent, Log, Walk};
+use super::super::options::WalOptions;
+use super::Settings;
+use super::account::{Account, Failed, told};
+use super::find::Found;
+use super::walk::{Lent, Reader, Walk};
 
 /// Reads a log of raw records in memory that the caller lends, without a heap.
 ///
@@ -24,11 +26,15 @@ use super::walk::{Lent, Log, Walk};
 pub struct FixedWalReader<'b, D: Directory> {
     dir: D,
     settings: Settings,
-    log: Option<Log>,
+    /// The header of the log's last segment.
+    tail: Option<SegmentHeader>,
+    /// No number is missing before it.
+    dense: bool,
     mode: ReadMode,
     /// Memory, while no segment is being read.
     buffer: Lent<'b>,
-    current: Option<SegmentReader<D::Reader, Lent<'b>>>,
+    /// The segment that is being read.
+    current: Option<Reader<'b, D>>,
     /// The segment to read next.
     next: Option<SegmentHeader>,
     last_id: Option<EntryId>,
@@ -47,34 +53,32 @@ impl<'b, D: Directory> FixedWalReader<'b, D> {
         mode: ReadMode,
         buffer: &'b mut [u8],
     ) -> Result<Self, Error<D::Error>> {
-        Self::begin(dir, options, mode, buffer, None)
+        Self::begin(dir, options, mode, buffer, Found::default())
     }
 
     /// Opens a log, by what is known of it already.
     #[expect(clippy::needless_pass_by_value, reason = "options are made for one log")]
+    #[inline(never)]
     pub(super) fn begin(
         dir: D,
         options: WalOptions,
         mode: ReadMode,
         buffer: &'b mut [u8],
-        known: Option<Log>,
+        mut found: Found,
     ) -> Result<Self, Error<D::Error>> {
-        let settings = super::settings(&options, &dir.capabilities(), buffer.len())?;
-        let walk = Walk { dir: &dir, settings: &settings };
-        let log = match known {
-            Some(log) => Some(log),
-            None => walk.find(Purpose::Read, buffer)?.log,
-        };
-        let next = match &log {
-            Some(log) => Some(walk.live(log.first.0)?),
-            None => None,
-        };
-        let last_id = match &next {
-            Some(first) => EntryId::new(first.first_id.saturating_sub(1)),
-            None => EntryId::new(settings.first_id.get().saturating_sub(1)),
-        };
-        let (current, torn) = (None, None);
-        Ok(Self { dir, settings, log, mode, buffer, current, next, last_id, torn })
+        let (settings, beginning) = super::settings(&options, &dir.capabilities(), buffer.len())?;
+        let mut next = None;
+        told(|account| {
+            let walk = Walk { dir: &dir, settings: &settings, account };
+            if found.tail.is_none() {
+                walk.find(Purpose::Read, buffer, &mut found)?;
+            }
+            if found.tail.is_some() { walk.live(found.first, &mut next) } else { Ok(()) }
+        })?;
+        let first_id = next.as_ref().map_or(beginning.first_id.get(), |first| first.first_id);
+        let last_id = EntryId::new(first_id.saturating_sub(1));
+        let (tail, dense, current, torn) = (found.tail, found.is_dense(), None, None);
+        Ok(Self { dir, settings, tail, dense, mode, buffer, current, next, last_id, torn })
     }
 
     /// The next entry, lent until the next call; `None` at the end of the log.
@@ -84,47 +88,65 @@ impl<'b, D: Directory> FixedWalReader<'b, D> {
     /// the directory reports. There are no more entries after an error.
     #[expect(clippy::should_implement_trait, reason = "the entry is lent, which Iterator cannot")]
     pub fn next(&mut self) -> Result<Option<RawEntry<'_>>, Error<D::Error>> {
+        if !told(|account| self.advance(account))? {
+            return Ok(None);
+        }
+        let Some(current) = &self.current else { return Ok(None) };
+        let entry = current.entry();
+        self.last_id = Some(entry.id);
+        let segment = current.number();
+        let (id, payload, offset) = (entry.id, entry.payload, entry.offset);
+        Ok(Some(RawEntry { id, payload, segment, offset }))
+    }
+
+    /// Goes to the next entry; false at the end of the log.
+    #[inline(never)]
+    fn advance(&mut self, account: &Account<D::Error>) -> Result<bool, Failed> {
+        let more = self.go_on(account);
+        if more.is_err() {
+            // There are no more entries after an error.
+            (self.current, self.next) = (None, None);
+        }
+        more
+    }
+
+    fn go_on(&mut self, account: &Account<D::Error>) -> Result<bool, Failed> {
         loop {
-            // Given back below unless there is an error, after which there is nothing more.
-            let Some(mut current) = self.current.take() else {
-                if self.open_next()? {
-                    continue;
+            if let Some(current) = &mut self.current {
+                let walk = Walk { dir: &self.dir, settings: &self.settings, account };
+                if walk.advance(current)? {
+                    return Ok(true);
                 }
-                return Ok(None);
-            };
-            let more = current.advance().inspect_err(|_| self.next = None)?;
-            if more {
-                let current = self.current.insert(current);
-                let entry = current.entry();
-                self.last_id = Some(entry.id);
-                let segment = current.number();
-                let (id, payload, offset) = (entry.id, entry.payload, entry.offset);
-                return Ok(Some(RawEntry { id, payload, segment, offset }));
+                self.torn = current.torn_tail();
+                if let Some(current) = self.current.take() {
+                    self.buffer = current.into_buffer();
+                }
+                if let Some(TornTail { file, offset, bytes }) = &self.torn
+                    && self.mode == ReadMode::Strict
+                {
+                    let (file, offset, bytes, last_id) =
+                        (file.clone(), *offset, *bytes, self.last_id);
+                    let error = Error::TornTail { file, offset, bytes, last_id };
+                    return Err(account.give(error));
+                }
             }
-            self.torn = current.torn_tail();
-            self.buffer = current.into_buffer();
-            if let Some(TornTail { file, offset, bytes }) =
-                self.torn.as_ref().filter(|_| self.mode == ReadMode::Strict)
-            {
-                let (file, offset, bytes) = (file.clone(), *offset, *bytes);
-                self.next = None;
-                return Err(Error::TornTail { file, offset, bytes, last_id: self.last_id });
+            if !self.open_next(account)? {
+                return Ok(false);
             }
         }
     }
 
     /// Begins with the next segment; false behind the tail.
-    fn open_next(&mut self) -> Result<bool, Error<D::Error>> {
-        let (Some(header), Some(log)) = (self.next.take(), &self.log) else { return Ok(false) };
-        let walk = Walk { dir: &self.dir, settings: &self.settings };
-        let successor = walk.successor(header.segment, log)?;
-        let sealed = match &successor {
+    fn open_next(&mut self, account: &Account<D::Error>) -> Result<bool, Failed> {
+        let (Some(header), Some(tail)) = (self.next.take(), &self.tail) else { return Ok(false) };
+        let walk = Walk { dir: &self.dir, settings: &self.settings, account };
+        walk.successor(header.segment, tail, self.dense, &mut self.next)?;
+        let sealed = match &self.next {
             Some(successor) => walk.sealed(&header, successor)?,
             None => None,
         };
         let buffer = core::mem::take(&mut self.buffer);
-        self.current = Some(walk.open(&header, sealed, buffer)?);
-        self.next = successor;
+        walk.open(&header, sealed, buffer, &mut self.current)?;
         Ok(true)
     }
 

@@ -9,17 +9,19 @@ use crate::bytes::frame::Codec;
 use crate::bytes::header::{
     Common, FileHeader as _, Origin, Previous, SegmentHeader, segment_salt,
 };
-use crate::error::{Context as _, Error, Limit, Operation};
+use crate::error::{Error, Limit, Operation};
 use crate::file::sink::Sink;
-use crate::storage::{Directory, StoreError as _};
+use crate::storage::{Directory, NameBuf, StoreError as _};
 
-use super::walk::{Seen, Walk};
+use super::super::options::trims_at;
+use super::account::{Account, Failed, Told as _, told};
+use super::walk::{File, Lent, Seen, Walk};
 use super::writer::FixedWalWriter;
 
 /// Names in a row that may be taken by what is no file before creating a segment gives up.
 const NAMES_TAKEN_MAX: u32 = 16;
 
-impl<D: Directory> FixedWalWriter<'_, D> {
+impl<'b, D: Directory> FixedWalWriter<'b, D> {
     /// Deletes the segments that hold only entries before `before`. The tail is never deleted, and segments go whole or not at all.
     ///
     /// **Durability.** A mark is durable before the first file goes, so after a crash the log begins where it did, or later, and has no hole. After `Ok` the
@@ -28,45 +30,44 @@ impl<D: Directory> FixedWalWriter<'_, D> {
     /// # Errors
     /// [`Error::Gap`] if `before` is beyond the next id; [`Error::Poisoned`]; what the directory reports.
     pub fn truncate_prefix(&mut self, before: EntryId) -> Result<(), Error<D::Error>> {
-        self.check()?;
+        told(|account| self.prune(before, account))
+    }
+
+    fn prune(&mut self, before: EntryId, account: &Account<D::Error>) -> Result<(), Failed> {
+        self.check(account)?;
         if before > self.next_id {
             let (first, last) = (Some(self.first_id), self.last_entry_id());
-            return Err(Error::Gap { needed: before, first, last });
+            return Err(account.give(Error::Gap { needed: before, first, last }));
         }
         let Some(tail) = self.header else { return Ok(()) };
         // The last segment that begins at or before it is kept, and all behind it.
         let (mut kept, mut covered) = (None, 0_u32);
-        Walk { dir: &self.dir, settings: &self.settings }.down(&tail, self.oldest, |seen| {
-            match seen {
-                Seen::Live(_) if kept.is_some() => covered = covered.saturating_add(1),
-                Seen::Live(header) if header.first_id <= before.get() => kept = Some(header),
-                _ => {}
+        self.walk(account).down(&tail, self.oldest, &mut |seen| match seen {
+            Seen::Live(_) if kept.is_some() => covered = covered.saturating_add(1),
+            Seen::Live(header) if header.first_id <= before.get() => {
+                kept = Some((header.segment, header.first_id));
             }
-            Ok(())
+            _ => {}
         })?;
-        let Some(kept) = kept.filter(|_| covered > 0) else {
-            return self.flush_and_sync().map(drop);
+        let Some((oldest, first_id)) = kept.filter(|_| covered > 0) else {
+            return self.make_durable(account);
         };
         self.poisoned = true;
-        self.open_tail()?;
-        (self.oldest, self.first) = (kept.segment, kept.segment);
-        self.first_id = EntryId::new(kept.first_id).unwrap_or(EntryId::FIRST);
+        self.open_tail(account)?;
+        (self.oldest, self.first) = (oldest, oldest);
+        self.first_id = EntryId::new(first_id).unwrap_or(EntryId::FIRST);
         self.segments = self.segments.saturating_sub(covered);
-        let mark = Control::Prune { oldest: self.oldest };
+        let mark = Control::Prune { oldest };
         if self.fits(mark) {
-            self.append_control(mark)?;
+            self.append_control(mark, account)?;
         } else {
-            self.rotate()?; // the new header is the mark
+            self.rotate(account)?; // the new header is the mark
         }
         self.tail.demand_sync();
-        self.sync_tail()?; // crash: before it, all segments; after it, deleting goes on at the next open
-        let mut next = Walk { dir: &self.dir, settings: &self.settings }.above(0)?;
-        while let Some(number) = next.filter(|&number| number < self.oldest) {
-            self.delete(number)?; // crash: what is dead may stay, or come back, in any combination
-            next = Walk { dir: &self.dir, settings: &self.settings }.above(number)?;
-        }
-        let lock = self.settings.lock_name()?;
-        self.dir.sync_dir(self.settings.folder()).on(Operation::SyncDir, &lock)?;
+        self.sync_tail(account)?; // crash: before it, all segments; after it, deleting goes on at the next open
+        let walk = self.walk(account);
+        walk.delete_between(0, oldest.into())?;
+        walk.sync_dir()?;
         self.poisoned = false;
         Ok(())
     }
@@ -78,127 +79,168 @@ impl<D: Directory> FixedWalWriter<'_, D> {
     /// # Errors
     /// As [`truncate_prefix`](Self::truncate_prefix).
     pub fn truncate_to_segments(&mut self, count: u32) -> Result<(), Error<D::Error>> {
-        self.check()?;
-        let Some(tail) = self.header else { return Ok(()) };
-        let (mut seen, mut first) = (0_u32, tail.first_id);
-        Walk { dir: &self.dir, settings: &self.settings }.down(&tail, self.oldest, |file| {
-            if let Seen::Live(header) = file {
-                if seen < count {
-                    first = header.first_id;
+        told(|account| {
+            self.check(account)?;
+            let Some(tail) = self.header else { return Ok(()) };
+            let (mut seen, mut first) = (0_u32, tail.first_id);
+            self.walk(account).down(&tail, self.oldest, &mut |file| {
+                if let Seen::Live(header) = file {
+                    if seen < count {
+                        first = header.first_id;
+                    }
+                    seen = seen.saturating_add(1);
                 }
-                seen = seen.saturating_add(1);
-            }
-            Ok(())
-        })?;
-        self.truncate_prefix(EntryId::new(first).unwrap_or(EntryId::FIRST))
+            })?;
+            self.prune(EntryId::new(first).unwrap_or(EntryId::FIRST), account)
+        })
+    }
+
+    pub(super) fn walk<'d>(&'d self, account: &'d Account<D::Error>) -> Walk<'d, D> {
+        Walk { dir: &self.dir, settings: &self.settings, account }
     }
 
     /// Deletes every file that is not of the log, lowest first.
-    pub(super) fn delete_dead(&self, tail: &SegmentHeader) -> Result<(), Error<D::Error>> {
-        let walk = Walk { dir: &self.dir, settings: &self.settings };
-        let mut from = 0;
+    #[inline(never)]
+    pub(super) fn delete_dead(
+        &self,
+        tail: &SegmentHeader,
+        account: &Account<D::Error>,
+    ) -> Result<(), Failed> {
+        let walk = self.walk(account);
+        let mut last = 0;
         loop {
             // The walk comes by the lowest last.
-            let mut lowest = None;
-            walk.down(tail, self.oldest, |seen| {
+            let mut lowest = 0;
+            walk.down(tail, self.oldest, &mut |seen| {
                 if let Seen::Dead(number) = seen
-                    && number >= from
+                    && number > last
                 {
-                    lowest = Some(number);
+                    lowest = number;
                 }
-                Ok(())
             })?;
-            let Some(number) = lowest else { break };
-            self.delete(number)?; // crash: a dead segment that is still there, or comes back, is as dead as before.
-            from = number.saturating_add(1);
+            if lowest == 0 {
+                break;
+            }
+            walk.delete(lowest)?; // crash: a dead segment that is still there, or comes back, is as dead as before.
+            last = lowest;
         }
-        let mut later = walk.above(tail.segment)?;
-        while let Some(number) = later {
-            self.delete(number)?;
-            later = walk.above(number)?;
-        }
-        Ok(())
+        walk.delete_between(tail.segment, u64::MAX)
     }
 
     /// Whether the tail's file can be opened for appending.
     pub(super) fn goes_on_in_place(&self) -> bool {
-        let same = |header: SegmentHeader| {
+        let same = |header: &SegmentHeader| {
             header.common.alignment == self.settings.alignment
                 && header.common.form == self.settings.form
         };
-        self.settings.reopen && !self.tail.short() && self.header.is_some_and(same)
+        self.settings.reopen && !self.tail.short() && self.header.as_ref().is_some_and(same)
     }
 
     /// Opens the tail's file for appending, or begins a new segment where the directory cannot.
-    pub(super) fn open_tail(&mut self) -> Result<(), Error<D::Error>> {
+    pub(super) fn open_tail(&mut self, account: &Account<D::Error>) -> Result<(), Failed> {
         if self.tail.is_open() {
             return Ok(());
         }
         let Some(header) = self.header.filter(|_| self.goes_on_in_place()) else {
-            return self.begin_segment(self.oldest);
+            return self.begin_segment(self.oldest, account);
         };
-        let name = self.settings.segment_name(header.segment)?;
+        let tail = File::Segment(header.segment);
+        let name = self.walk(account).name(tail)?;
         let file = match self.dir.reopen(name.as_name(), self.tail.offset()) {
             // Program-once storage may find the room used up where a torn write left bytes that read as room.
-            Err(error) if error.is_unsupported() => return self.begin_segment(self.oldest),
-            reopened => reopened.on(Operation::Reopen, &name)?,
+            Err(error) if error.is_unsupported() => {
+                return self.begin_segment(self.oldest, account);
+            }
+            reopened => self.walk(account).on(reopened, Operation::Reopen, tail)?,
         };
-        let file = file.ok_or_else(|| Error::Missing { file: name.clone() })?;
-        let sink = Sink::growing(
-            file,
-            name,
-            self.tail.take_buffer(),
-            self.settings.buffer_bytes,
-            self.settings.granule,
-        )?;
-        self.tail.attach(self.codec(&header), sink);
+        let Some(file) = file else { return Err(account.give(Error::Missing { file: name })) };
+        let sink = self.sink(file, name, account)?;
+        self.tail.attach(self.codec(header.segment), sink);
         Ok(())
     }
 
-    fn codec(&self, header: &SegmentHeader) -> Codec {
+    /// Takes the memory for a file of the frames that are appended.
+    fn sink(
+        &mut self,
+        file: D::Appender,
+        name: NameBuf,
+        account: &Account<D::Error>,
+    ) -> Result<Sink<D::Appender, Lent<'b>>, Failed> {
+        let buffer = self.tail.take_buffer();
+        let (buffer_bytes, granule) = (self.settings.buffer_bytes, self.settings.granule);
+        Sink::growing(file, name, buffer, buffer_bytes, granule).to(account)
+    }
+
+    /// The frames that this writer appends to a segment.
+    fn codec(&self, segment: u32) -> Codec {
         let crc = Crc::detect();
-        let salt = segment_salt(crc, self.log_id, header.segment);
-        Codec::new(crc, salt, header.common.alignment).with_form(header.common.form)
+        let salt = segment_salt(crc, self.log_id, segment);
+        Codec::new(crc, salt, self.settings.alignment).with_form(self.settings.form)
     }
 
     /// Seals the tail where it ends and begins the next segment.
-    pub(super) fn rotate(&mut self) -> Result<(), Error<D::Error>> {
-        if self.settings.trims_at(self.tail.offset()) {
-            self.tail.trim()?;
+    pub(super) fn rotate(&mut self, account: &Account<D::Error>) -> Result<(), Failed> {
+        if trims_at(self.settings.segment_bytes.into(), self.tail.offset()) {
+            self.tail.trim().to(account)?;
         }
         // The outgoing segment becomes durable before a header says that it is sealed: a sealed segment has no torn tail.
         self.tail.demand_sync_of_marks();
-        self.sync_tail()?;
-        self.begin_segment(self.oldest)
+        self.sync_tail(account)?;
+        self.begin_segment(self.oldest, account)
     }
 
     /// Begins a segment behind the tail, which must be durable up to where it ends. The header waits in the buffer. A log's first has itself for its oldest.
-    pub(super) fn begin_segment(&mut self, oldest: u32) -> Result<(), Error<D::Error>> {
+    pub(super) fn begin_segment(
+        &mut self,
+        oldest: u32,
+        account: &Account<D::Error>,
+    ) -> Result<(), Failed> {
+        let (number, file) = self.create_file(account)?; // crash: a blank file, which is an unfinished creation
+        self.begin_in(number, file, oldest, account)
+    }
+
+    /// Creates the next segment's file.
+    #[inline(never)]
+    fn create_file(&mut self, account: &Account<D::Error>) -> Result<(u32, D::Appender), Failed> {
         let mut tries = 0;
-        let (number, name, file) = loop {
-            let number = self.highest.checked_add(1).ok_or(Error::Limit {
-                what: Limit::FileNumbers,
-                found: u64::from(self.highest) + 1,
-                limit: u64::from(u32::MAX),
-            })?;
-            let name = self.settings.segment_name(number)?;
-            let file = self.dir.create(name.as_name(), 0).on(Operation::Create, &name)?;
+        loop {
+            let number = self.highest.wrapping_add(1);
+            if number == 0 {
+                let limit = u64::from(u32::MAX);
+                return Err(account.limit(Limit::FileNumbers, limit + 1, limit));
+            }
+            let file = File::Segment(number);
+            let name = self.walk(account).name(file)?;
+            let created = self.dir.create(name.as_name(), 0);
+            let created = self.walk(account).on(created, Operation::Create, file)?;
             self.highest = number;
             tries += 1;
-            match file {
-                Some(file) => break (number, name, file),
+            match created {
+                Some(file) => return Ok((number, file)),
                 None if tries < NAMES_TAKEN_MAX => {}
-                None => return Err(Error::Exists { file: name }),
+                None => return Err(account.give(Error::Exists { file: name })),
             }
-        }; // crash: a blank file, which is an unfinished creation
-        let previous = self.header.map(|header| Previous {
+        }
+    }
+
+    /// Puts the header of a segment into its file's buffer.
+    #[inline(never)]
+    fn begin_in(
+        &mut self,
+        number: u32,
+        file: D::Appender,
+        oldest: u32,
+        account: &Account<D::Error>,
+    ) -> Result<(), Failed> {
+        let previous = self.header.as_ref().map(|header| Previous {
             segment: header.segment,
             end: self.tail.offset(),
             checksum: self.tail.checksum(),
         });
-        self.oldest = if previous.is_some() { oldest } else { number };
-        if previous.is_none() {
-            self.first = number;
+        if previous.is_some() {
+            self.oldest = oldest;
+        } else {
+            (self.oldest, self.first) = (number, number);
         }
         let header = SegmentHeader {
             common: Common {
@@ -213,20 +255,14 @@ impl<D: Directory> FixedWalWriter<'_, D> {
             previous,
             origin: Origin::Sequence,
         };
-        let codec = self.codec(&header);
-        let buffer = self.tail.take_buffer();
-        let (buffer_bytes, granule) = (self.settings.buffer_bytes, self.settings.granule);
-        let mut sink = Sink::growing(file, name, buffer, buffer_bytes, granule)?;
-        sink.put(&header.encode(codec.crc()))?;
-        sink.pad(codec)?;
+        let codec = self.codec(number);
+        let name = self.walk(account).name(File::Segment(number))?;
+        let mut sink = self.sink(file, name, account)?;
+        sink.put(&header.encode(codec.crc())).to(account)?;
+        sink.pad(codec).to(account)?;
         self.tail.create(codec, sink, false, self.oldest);
         self.header = Some(header);
         self.segments = self.segments.saturating_add(1);
         Ok(())
-    }
-
-    pub(super) fn delete(&self, number: u32) -> Result<(), Error<D::Error>> {
-        let name = self.settings.segment_name(number)?;
-        self.dir.remove(name.as_name()).on(Operation::Remove, &name)
     }
 }

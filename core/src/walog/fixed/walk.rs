@@ -4,261 +4,257 @@
 
 use crate::bytes::crc::Crc;
 use crate::bytes::header::{Decoded, FileHeader as _, SEGMENT_HEADER_BYTES, SegmentHeader};
-use crate::error::{Context as _, Corruption, CorruptionKind, Error, Limit, Operation};
-use crate::file::frames::Frames;
-use crate::file::window::read_at;
-use crate::storage::{Directory, NameBuf, StoreError};
+use crate::error::{Corruption, CorruptionKind, Error, Operation};
+use crate::file::source::Keeping;
+use crate::file::window::{Window, read_at};
+use crate::storage::{Directory, Folder, Locking, NameBuf};
 
-use super::super::chain::{self, Broken, Sealed, Segment};
-use super::super::headless::{self, Purpose, headless};
-use super::super::name::{EXTENSION, parse};
-use super::super::options::Settings;
-use super::super::segment::{self, End, SegmentReader};
+use super::super::chain::{self, Sealed, Segment};
+use super::super::name::{EXTENSION, LOCK, numbered, parse};
+use super::super::options::Reading;
+use super::super::segment::{self, SegmentReader};
+use super::Settings;
+use super::account::{Account, Failed, Told as _};
+use super::ahead::Ahead;
 
 /// Memory that is lent for the time of a call.
 pub(super) type Lent<'b> = &'b mut [u8];
 
-/// A directory, and the options of the log on it.
-#[derive(Debug)]
-pub(super) struct Walk<'d, D> {
+/// A file that is read.
+pub(super) type Kept<D> = Keeping<<D as Directory>::Reader, <D as Directory>::Error>;
+
+/// A segment that is read.
+pub(super) type Reader<'b, D> = SegmentReader<Kept<D>, Lent<'b>>;
+
+/// A directory, the options of the log on it, and where failures are told.
+pub(super) struct Walk<'d, D: Directory> {
     pub(super) dir: &'d D,
     pub(super) settings: &'d Settings,
+    pub(super) account: &'d Account<D::Error>,
 }
 
-/// What there is of a log.
+/// A file of the log.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Found {
-    /// The highest number of any segment's file; 0 without one.
-    pub(super) highest: u32,
-    pub(super) log: Option<Log>,
+pub(super) enum File {
+    /// Errors about the folder as a whole name its lock.
+    Lock,
+    /// The segment of that number.
+    Segment(u32),
 }
-
-/// A log that is there.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Log {
-    pub(super) tail: SegmentHeader,
-    /// The end of the tail, if that was read.
-    pub(super) end: Option<End>,
-    /// The oldest live segment, by header and prune frames.
-    pub(super) oldest: u32,
-    /// The first segment of the chain, and its first id.
-    pub(super) first: (u32, u64),
-    /// Segments of the chain.
-    pub(super) segments: u32,
-}
-
-impl Log {
-    /// Whether every number from the first segment's to the tail's is one of the log.
-    fn is_dense(&self) -> bool {
-        self.tail.segment.checked_sub(self.first.0) == self.segments.checked_sub(1)
-    }
-}
-
-/// The first segment of a chain, with its first id, and how many there are.
-type Chain = ((u32, u64), u32);
 
 /// A file that a walk comes by, from the tail downwards.
-pub(super) enum Seen {
+pub(super) enum Seen<'h> {
     /// A segment of the log.
-    Live(SegmentHeader),
+    Live(&'h SegmentHeader),
     /// What is left of another.
     Dead(u32),
 }
 
-/// The highest numbers of those that are to come, in ascending order.
-type Ahead = heapless::Vec<u32, 16>;
-
-/// Puts a number into its place, if it is one of the highest.
-fn keep_highest(ahead: &mut Ahead, number: u32) {
-    if ahead.is_full() {
-        if ahead.first().is_none_or(|&lowest| lowest >= number) {
-            return;
-        }
-        ahead.remove(0);
-    }
-    let place = ahead.iter().position(|&other| other >= number).unwrap_or(ahead.len());
-    let _fits = ahead.insert(place, number);
-}
-
 impl<D: Directory> Walk<'_, D> {
-    /// The highest number of a segment's file below `bound`.
-    pub(super) fn below(&self, bound: u64) -> Result<Option<u32>, Error<D::Error>> {
-        let mut highest = None;
-        self.list(&mut |number| {
-            if u64::from(number) < bound {
-                highest = highest.max(Some(number));
-            }
-        })?;
-        Ok(highest)
-    }
-
-    /// The highest number of a segment's file below `bound`, out of what one look at all names has found, as long as that lasts.
-    fn next_below(&self, bound: u32, ahead: &mut Ahead) -> Result<Option<u32>, Error<D::Error>> {
-        if ahead.is_empty() {
-            self.list(&mut |number| {
-                if number < bound {
-                    keep_highest(ahead, number);
-                }
-            })?;
+    /// The highest number of a segment's file up to `bound`, out of what one look at all names has found, as long as that lasts.
+    pub(super) fn next_down(&self, bound: u32, ahead: &mut Ahead) -> Result<Option<u32>, Failed> {
+        let next = ahead.pop();
+        if next.is_some() {
+            return Ok(next);
         }
+        self.look(bound, ahead)?;
         Ok(ahead.pop())
     }
 
+    /// Looks for the highest numbers up to `bound`, and tells how many there are.
+    pub(super) fn look(&self, bound: u32, ahead: &mut Ahead) -> Result<u32, Failed> {
+        let mut count = 0_u32;
+        self.list(&mut |number| {
+            if number <= bound {
+                count = count.saturating_add(1);
+                ahead.keep(number);
+            }
+        })?;
+        Ok(count)
+    }
+
     /// The lowest number of a segment's file above `bound`.
-    pub(super) fn above(&self, bound: u32) -> Result<Option<u32>, Error<D::Error>> {
+    pub(super) fn above(&self, bound: u32) -> Result<Option<u32>, Failed> {
         let mut lowest: Option<u32> = None;
         self.list(&mut |number| {
-            if number > bound {
-                lowest = Some(lowest.map_or(number, |found| found.min(number)));
+            if number > bound && lowest.is_none_or(|found| number < found) {
+                lowest = Some(number);
             }
         })?;
         Ok(lowest)
     }
 
-    fn list(&self, each: &mut dyn FnMut(u32)) -> Result<(), Error<D::Error>> {
-        let listed = self.dir.list(self.settings.folder(), &mut |file| {
+    fn list(&self, each: &mut dyn FnMut(u32)) -> Result<(), Failed> {
+        let listed = self.dir.list(self.folder(), &mut |file| {
             if let Some(number) = parse(file, EXTENSION) {
                 each(number);
             }
         });
-        listed.on(Operation::List, &self.settings.lock_name()?)
+        self.on(listed, Operation::List, File::Lock)
     }
 
-    /// A segment's header; `None` if it does not verify.
-    pub(super) fn header(&self, number: u32) -> Result<Option<SegmentHeader>, Error<D::Error>> {
-        let (mut file, name) = headless::open(self.dir, self.settings, number)?;
-        let mut bytes = [0; SEGMENT_HEADER_BYTES];
-        let count = read_at(&mut file, &name, 0, &mut bytes)?;
-        match SegmentHeader::decode(Crc::detect(), bytes.get(..count).unwrap_or_default()) {
-            Decoded::Header(header) => Ok(Some(header)),
-            Decoded::Blank | Decoded::Bad => Ok(None),
-            Decoded::Newer(newer) => Err(Error::Newer {
-                file: name,
-                version: newer.version,
-                form: newer.form,
-                features: newer.features,
-            }),
-        }
+    fn folder(&self) -> Folder<'_> {
+        self.settings.folder.as_folder()
     }
 
-    /// The header of a segment of the log.
-    pub(super) fn live(&self, number: u32) -> Result<SegmentHeader, Error<D::Error>> {
-        self.header(number)?.ok_or_else(|| self.broken(number, CorruptionKind::FileHeader))
+    /// The name of a file. The check of the options has tried the longest one.
+    pub(super) fn name(&self, file: File) -> Result<NameBuf, Failed> {
+        self.name_of(file).to(self.account)
     }
 
-    /// Judges all that there is of the log. `buffer` is memory to read with.
-    pub(super) fn find(
-        &self,
-        purpose: Purpose,
-        buffer: Lent<'_>,
-    ) -> Result<Found, Error<D::Error>> {
-        if purpose == Purpose::Write {
-            // A name that only a cache has must not become part of what is built upon.
-            self.dir
-                .sync_dir(self.settings.folder())
-                .on(Operation::SyncDir, &self.settings.lock_name()?)?;
-        }
-        self.check_count()?;
-        let highest = self.below(u64::MAX)?.unwrap_or(0);
-        let Some(tail) = self.tail(purpose)? else {
-            self.check_unfinished_only(buffer)?;
-            return Ok(Found { highest, log: None });
+    fn name_of(&self, file: File) -> Result<NameBuf, Error<D::Error>> {
+        let folder = self.folder();
+        let name = match file {
+            File::Lock => NameBuf::join(folder, LOCK),
+            File::Segment(number) => numbered(folder, number, EXTENSION),
         };
-        let number = tail.segment;
-        let log_id = tail.common.log_id;
-        let mut next = self.above(number)?;
-        while let Some(later) = next {
-            self.check_unfinished(log_id, later, buffer)?;
-            next = self.above(later)?;
-        }
-        if purpose == Purpose::Read {
-            match self.chain(&tail, tail.oldest) {
-                // Segments that are missing may have been pruned since the tail began: its prune frames tell.
-                Err(Error::Corrupt(Corruption {
-                    kind: CorruptionKind::Hole { .. } | CorruptionKind::FileHeader,
-                    ..
-                })) => {}
-                chain => {
-                    let (first, segments) = chain?;
-                    let (end, oldest) = (None, tail.oldest);
-                    let log = Some(Log { tail, end, oldest, first, segments });
-                    return Ok(Found { highest, log });
-                }
-            }
-        }
-        let end = self.scan(&tail, buffer)?;
-        let oldest = tail.oldest.max(end.marks.oldest);
-        let (first, segments) = self.chain(&tail, oldest)?;
-        let log = Log { tail, end: Some(end), oldest: oldest.min(number), first, segments };
-        Ok(Found { highest, log: Some(log) })
+        name.map_err(Error::Name)
     }
 
-    /// The first segment of the chain, with its first id, and how many there are.
-    fn chain(&self, tail: &SegmentHeader, oldest: u32) -> Result<Chain, Error<D::Error>> {
-        let (mut first, mut segments) = ((tail.segment, tail.first_id), 0_u32);
-        // No header can be newer than the tail; a mark above it is nonsense, and must not hide the tail.
-        self.down(tail, oldest.min(tail.segment), |seen| {
-            if let Seen::Live(header) = seen {
-                first = (header.segment, header.first_id);
-                segments = segments.saturating_add(1);
-            }
-            Ok(())
-        })?;
-        Ok((first, segments))
+    /// What was being done when the directory failed, and to which file.
+    #[inline]
+    pub(super) fn on<T>(
+        &self,
+        result: Result<T, D::Error>,
+        operation: Operation,
+        file: File,
+    ) -> Result<T, Failed> {
+        result.map_err(|source| self.fails(operation, file, source))
     }
 
-    /// Whether there are no more files than a log can leave: what follows takes a look at all names for each.
-    fn check_count(&self) -> Result<(), Error<D::Error>> {
-        let limit = u64::from(self.settings.segments_max).saturating_mul(2).saturating_add(16);
-        let mut found = 0_u64;
-        self.list(&mut |_| found = found.saturating_add(1))?;
-        if found > limit {
-            return Err(Error::Limit { what: Limit::Segments, found, limit });
+    #[cold]
+    #[inline(never)]
+    fn fails(&self, operation: Operation, file: File, source: D::Error) -> Failed {
+        self.account.give(match self.name_of(file) {
+            Ok(file) => Error::Store { operation, file, source },
+            Err(error) => error,
+        })
+    }
+
+    /// That a segment is damaged.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn broken(&self, number: u32, kind: CorruptionKind) -> Failed {
+        self.account.give(match self.name_of(File::Segment(number)) {
+            Ok(file) => Corruption { file, offset: 0, entry_id: None, kind }.into(),
+            Err(error) => error,
+        })
+    }
+
+    /// Takes the lock.
+    pub(super) fn lock(&self) -> Result<D::Lock, Failed> {
+        let file = self.name(File::Lock)?;
+        match self.on(self.dir.lock(file.as_name()), Operation::Lock, File::Lock)? {
+            Locking::Acquired(lock) => Ok(lock),
+            Locking::Held { holder } => Err(self.account.give(Error::Held { file, holder })),
+        }
+    }
+
+    /// Makes the folder's names durable.
+    pub(super) fn sync_dir(&self) -> Result<(), Failed> {
+        self.on(self.dir.sync_dir(self.folder()), Operation::SyncDir, File::Lock)
+    }
+
+    pub(super) fn delete(&self, number: u32) -> Result<(), Failed> {
+        let file = File::Segment(number);
+        self.on(self.dir.remove(self.name(file)?.as_name()), Operation::Remove, file)
+    }
+
+    /// Deletes all files above one number and below another, lowest first.
+    pub(super) fn delete_between(&self, above: u32, below: u64) -> Result<(), Failed> {
+        let mut last = above;
+        while let Some(number) = self.above(last)?.filter(|&number| u64::from(number) < below) {
+            self.delete(number)?; // crash: what is dead may stay, or come back, in any combination
+            last = number;
         }
         Ok(())
     }
 
-    /// The highest segment whose header verifies.
-    fn tail(&self, purpose: Purpose) -> Result<Option<SegmentHeader>, Error<D::Error>> {
-        let mut next = self.below(u64::MAX)?;
-        while let Some(number) = next {
-            if purpose == Purpose::Write {
-                // What is read from here on is what the medium has.
-                let name = self.settings.segment_name(number)?;
-                self.dir.sync_file(name.as_name()).on(Operation::Sync, &name)?;
-            }
-            if let Some(header) = self.header(number)? {
-                chain::check(number, &header).map_err(|broken| self.damaged(broken))?;
-                return Ok(Some(header));
-            }
-            next = self.below(number.into())?;
+    /// Opens a segment's file.
+    #[inline(never)]
+    pub(super) fn open_file(&self, number: u32) -> Result<(D::Reader, NameBuf), Failed> {
+        let file = File::Segment(number);
+        let name = self.name(file)?;
+        match self.on(self.dir.open(name.as_name()), Operation::Open, file)? {
+            Some(file) => Ok((file, name)),
+            None => Err(self.account.give(Error::Missing { file: name })),
         }
-        Ok(None)
     }
 
-    /// Reads the tail to its end.
-    pub(super) fn scan(
+    /// Reads a segment's header; `None` if it does not verify.
+    #[inline(never)]
+    pub(super) fn header(
         &self,
-        tail: &SegmentHeader,
-        buffer: Lent<'_>,
-    ) -> Result<End, Error<D::Error>> {
-        let mut reader = self.open(tail, None, buffer)?;
-        while reader.advance()? {}
-        Ok(reader.tail_end())
+        number: u32,
+        into: &mut Option<SegmentHeader>,
+    ) -> Result<(), Failed> {
+        let (mut file, name) = self.open_file(number)?;
+        let mut bytes = [0; SEGMENT_HEADER_BYTES];
+        let count = read_at(&mut file, &name, 0, &mut bytes).to(self.account)?;
+        *into = match SegmentHeader::decode(Crc::detect(), bytes.get(..count).unwrap_or_default()) {
+            Decoded::Header(header) => Some(header),
+            Decoded::Blank | Decoded::Bad => None,
+            Decoded::Newer(newer) => {
+                return Err(self.account.give(Error::Newer {
+                    file: name,
+                    version: newer.version,
+                    form: newer.form,
+                    features: newer.features,
+                }));
+            }
+        };
+        Ok(())
     }
 
-    /// Opens a segment of the log.
+    /// Reads the header of a segment of the log.
+    pub(super) fn live(&self, number: u32, into: &mut Option<SegmentHeader>) -> Result<(), Failed> {
+        self.header(number, into)?;
+        if into.is_none() {
+            return Err(self.broken(number, CorruptionKind::FileHeader));
+        }
+        Ok(())
+    }
+
+    /// A header must be the one of its file, and make sense.
+    pub(super) fn check(&self, number: u32, header: &SegmentHeader) -> Result<(), Failed> {
+        chain::check(number, header).map_err(|broken| self.broken(broken.segment, broken.kind))
+    }
+
+    /// Goes to the next entry of a segment.
+    pub(super) fn advance(&self, reader: &mut Reader<'_, D>) -> Result<bool, Failed> {
+        reader.advance().map_err(|failed| self.account.take_over(failed, reader.source()))
+    }
+
+    /// Opens a segment of the log. What is opened is large, and goes to its place at once.
     pub(super) fn open<'b>(
         &self,
         header: &SegmentHeader,
         sealed: Option<Sealed>,
         buffer: Lent<'b>,
-    ) -> Result<SegmentReader<D::Reader, Lent<'b>>, Error<D::Error>> {
-        let (file, name) = headless::open(self.dir, self.settings, header.segment)?;
+        into: &mut Option<Reader<'b, D>>,
+    ) -> Result<(), Failed> {
+        let (file, name) = self.open_file(header.segment)?;
+        self.begin(file, name, header, sealed, buffer, into);
+        Ok(())
+    }
+
+    #[inline(never)]
+    pub(super) fn begin<'b>(
+        &self,
+        file: D::Reader,
+        name: NameBuf,
+        header: &SegmentHeader,
+        sealed: Option<Sealed>,
+        buffer: Lent<'b>,
+        into: &mut Option<Reader<'b, D>>,
+    ) {
         let segment = segment_of(header, sealed);
         let log_id = header.common.log_id;
-        let frames = segment::frames(file, name, buffer, self.settings, log_id, &segment)?;
-        Ok(SegmentReader::new(frames, &segment, false))
+        let Reading { read_bytes, record_bytes_max } = self.settings.reading;
+        // The check of the options has made sure that as much is lent.
+        let window = Window::over(Keeping::new(file), name, buffer, read_bytes);
+        let frames = segment::frames_in(window, record_bytes_max, log_id, &segment);
+        *into = Some(SegmentReader::new(frames, &segment, false));
     }
 
     /// Visits every file from the tail downwards, and checks that the chain is whole.
@@ -266,18 +262,19 @@ impl<D: Directory> Walk<'_, D> {
         &self,
         tail: &SegmentHeader,
         oldest: u32,
-        mut visit: impl FnMut(Seen) -> Result<(), Error<D::Error>>,
-    ) -> Result<(), Error<D::Error>> {
-        visit(Seen::Live(*tail))?;
+        visit: &mut dyn FnMut(Seen<'_>),
+    ) -> Result<(), Failed> {
+        visit(Seen::Live(tail));
         let mut successor = *tail;
+        let mut header = None;
         let mut expected = self.link(&successor, oldest)?;
-        let mut ahead = Ahead::new();
-        let mut next = self.next_below(tail.segment, &mut ahead)?;
-        while let Some(number) = next {
-            if let Some(hole) = expected.filter(|&expected| expected > number) {
-                return Err(self.broken(hole, CorruptionKind::Hole { segment: hole }));
+        let mut ahead = Ahead::default();
+        let mut bound = tail.segment.saturating_sub(1);
+        while let Some(number) = self.next_down(bound, &mut ahead)? {
+            if expected > number {
+                break;
             }
-            let header = self.header(number)?;
+            self.header(number, &mut header)?;
             if let Some(header) = &header {
                 // A stray segment of another log could make all others look dead.
                 let (wanted, found) = (tail.common.log_id, header.common.log_id);
@@ -285,35 +282,37 @@ impl<D: Directory> Walk<'_, D> {
                     let kind = CorruptionKind::LogId { expected: wanted, found };
                     return Err(self.broken(number, kind));
                 }
-                chain::check(number, header).map_err(|broken| self.damaged(broken))?;
+                self.check(number, header)?;
             }
-            if expected == Some(number) {
-                let header =
-                    header.ok_or_else(|| self.broken(number, CorruptionKind::FileHeader))?;
-                self.sealed(&header, &successor)?;
-                visit(Seen::Live(header))?;
-                successor = header;
-                expected = self.link(&successor, oldest)?;
+            if expected == number {
+                let Some(header) = &header else {
+                    return Err(self.broken(number, CorruptionKind::FileHeader));
+                };
+                self.sealed(header, &successor)?;
+                visit(Seen::Live(header));
+                successor = *header;
+                expected = self.link(header, oldest)?;
             } else {
-                visit(Seen::Dead(number))?;
+                visit(Seen::Dead(number));
             }
-            next = self.next_below(number, &mut ahead)?;
+            bound = number.saturating_sub(1);
         }
-        match expected {
-            Some(hole) => Err(self.broken(hole, CorruptionKind::Hole { segment: hole })),
-            None => Ok(()),
+        if expected > 0 {
+            return Err(self.broken(expected, CorruptionKind::Hole { segment: expected }));
         }
+        Ok(())
     }
 
-    /// The number of the segment before one, if that is part of the log.
-    fn link(&self, header: &SegmentHeader, oldest: u32) -> Result<Option<u32>, Error<D::Error>> {
-        let Some(previous) = header.previous.filter(|previous| previous.segment >= oldest) else {
-            return Ok(None);
-        };
-        if previous.segment >= header.segment {
+    /// The number of the segment before one; 0 if that is not part of the log.
+    fn link(&self, header: &SegmentHeader, oldest: u32) -> Result<u32, Failed> {
+        let before = header.previous.map_or(0, |previous| previous.segment);
+        if before < oldest {
+            return Ok(0);
+        }
+        if before >= header.segment {
             return Err(self.broken(header.segment, CorruptionKind::Chain));
         }
-        Ok(Some(previous.segment))
+        Ok(before)
     }
 
     /// Where a segment ends, by its successor's word.
@@ -321,7 +320,7 @@ impl<D: Directory> Walk<'_, D> {
         &self,
         header: &SegmentHeader,
         successor: &SegmentHeader,
-    ) -> Result<Option<Sealed>, Error<D::Error>> {
+    ) -> Result<Option<Sealed>, Failed> {
         let entries = successor.first_id.checked_sub(header.first_id);
         let entries = entries.and_then(|count| u32::try_from(count).ok());
         let entries = entries.ok_or_else(|| self.broken(header.segment, CorruptionKind::Chain))?;
@@ -332,77 +331,35 @@ impl<D: Directory> Walk<'_, D> {
         }))
     }
 
-    /// The segment of the log that follows one; `None` behind the tail.
+    /// The header of the segment of the log that follows one; `None` behind the tail.
     pub(super) fn successor(
         &self,
         number: u32,
-        log: &Log,
-    ) -> Result<Option<SegmentHeader>, Error<D::Error>> {
-        let mut header = log.tail;
-        if number >= header.segment {
-            return Ok(None);
+        tail: &SegmentHeader,
+        dense: bool,
+        into: &mut Option<SegmentHeader>,
+    ) -> Result<(), Failed> {
+        *into = None;
+        if number >= tail.segment {
+            return Ok(());
         }
         // Where no number is missing, it is the next one. Elsewhere only the way down from the tail tells which file is of the log.
-        if log.is_dense() {
-            header = self.live(number.saturating_add(1))?;
+        if dense {
+            self.live(number.saturating_add(1), into)?;
+        } else {
+            *into = Some(*tail);
         }
-        while let Some(previous) = header.previous {
-            if previous.segment == number {
-                return Ok(Some(header));
+        while let Some(previous) = into.as_ref().and_then(|header| header.previous.as_ref()) {
+            let before = previous.segment;
+            if before == number {
+                return Ok(());
             }
-            if previous.segment < number {
+            if before < number {
                 break;
             }
-            header = self.live(previous.segment)?;
+            self.live(before, into)?;
         }
         Err(self.broken(number, CorruptionKind::Chain))
-    }
-
-    /// A segment behind the tail whose header does not verify: damage if a frame in it proves that it was synced.
-    fn check_unfinished(
-        &self,
-        log_id: u64,
-        number: u32,
-        buffer: Lent<'_>,
-    ) -> Result<(), Error<D::Error>> {
-        let mut frames = headless(self.dir, self.settings, log_id, number, buffer)?;
-        headless::judge_unfinished(&mut frames, log_id, number)?
-            .then_some(())
-            .ok_or_else(|| self.broken(number, CorruptionKind::FileHeader))
-    }
-
-    /// No header verifies: rule 6.
-    fn check_unfinished_only(&self, buffer: Lent<'_>) -> Result<(), Error<D::Error>> {
-        let mut next = self.above(0)?;
-        let mut expected = Some(1);
-        while let Some(number) = next {
-            let mut frames: Frames<_, Lent<'_>> =
-                headless(self.dir, self.settings, 0, number, &mut *buffer)?;
-            // The header was written with its padding, and may have been torn with it.
-            let header_bytes = self.settings.header_bytes;
-            let behind = frames.search(header_bytes, 0, |_, _, _| Ok(false))?;
-            if behind.written_end > header_bytes || expected.is_some_and(|first| number != first) {
-                return Err(self.broken(number, CorruptionKind::FileHeader));
-            }
-            expected = None;
-            next = self.above(number)?;
-        }
-        Ok(())
-    }
-
-    fn damaged(&self, broken: Broken) -> Error<D::Error> {
-        self.broken(broken.segment, broken.kind)
-    }
-
-    pub(super) fn broken(&self, number: u32, kind: CorruptionKind) -> Error<D::Error> {
-        corrupt(self.settings.segment_name(number), kind)
-    }
-}
-
-fn corrupt<E: StoreError>(name: Result<NameBuf, Error<E>>, kind: CorruptionKind) -> Error<E> {
-    match name {
-        Ok(file) => Corruption { file, offset: 0, entry_id: None, kind }.into(),
-        Err(error) => error,
     }
 }
 

@@ -6,19 +6,22 @@ use core::fmt;
 
 use crate::EntryId;
 use crate::bytes::control::Control;
+use crate::bytes::frame::Flags;
 use crate::bytes::header::SegmentHeader;
 use crate::durable::Durable;
-use crate::error::{Context as _, Error, Limit, Operation};
+use crate::error::{Error, Limit};
 use crate::mode::ReadMode;
-use crate::storage::{Directory, Locking};
+use crate::storage::Directory;
 
 use super::super::headless::Purpose;
 use super::super::ids::EntryIds;
-use super::super::options::{Settings, WalOptions};
-use super::super::segment::End;
+use super::super::options::WalOptions;
 use super::super::tail::Tail;
+use super::account::{Account, Failed, Told as _, told};
+use super::find::Found;
 use super::reader::FixedWalReader;
-use super::walk::{Lent, Log, Walk};
+use super::walk::{File, Lent, Walk};
+use super::{Beginning, Settings};
 
 /// The writer of a log of raw records, in memory that the caller lends, without a heap.
 ///
@@ -35,7 +38,7 @@ pub struct FixedWalWriter<'b, D: Directory> {
     /// The tail's header.
     pub(super) header: Option<SegmentHeader>,
     pub(super) oldest: u32,
-    /// The number of the log's first segment.
+    /// The first segment.
     pub(super) first: u32,
     pub(super) first_id: EntryId,
     pub(super) segments: u32,
@@ -58,19 +61,34 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
     /// [`Error::Held`] if there is another writer, [`Error::Corrupt`] and [`Error::Newer`] if the log cannot be trusted or read, [`Error::BadOption`] if less than 256 bytes
     /// are lent or an option is set that takes a heap, [`Error::Name`], [`Error::Limit`], and what the directory reports.
     #[expect(clippy::needless_pass_by_value, reason = "options are made for one log")]
+    #[inline(never)]
     pub fn open(
         dir: D,
         options: WalOptions,
         buffer: &'b mut [u8],
     ) -> Result<Self, Error<D::Error>> {
-        let settings = super::settings(&options, &dir.capabilities(), buffer.len())?;
-        let file = settings.lock_name()?;
-        let lock = match dir.lock(file.as_name()).on(Operation::Lock, &file)? {
-            Locking::Acquired(lock) => lock,
-            Locking::Held { holder } => return Err(Error::Held { file, holder }),
-        };
-        let found = Walk { dir: &dir, settings: &settings }.find(Purpose::Write, buffer)?;
-        let first_id = settings.first_id;
+        let mut found = Found::default();
+        let (settings, beginning) = super::settings(&options, &dir.capabilities(), buffer.len())?;
+        let lock = told(|account| {
+            let walk = Walk { dir: &dir, settings: &settings, account };
+            let lock = walk.lock()?;
+            walk.find(Purpose::Write, buffer, &mut found)?;
+            Ok(lock)
+        })?;
+        Self::resume(dir, settings, lock, beginning, &found, buffer)
+    }
+
+    /// Goes on with what was found. Apart, so that the stack of the one is not needed for the other.
+    #[inline(never)]
+    fn resume(
+        dir: D,
+        settings: Settings,
+        lock: D::Lock,
+        beginning: Beginning,
+        found: &Found,
+        buffer: &'b mut [u8],
+    ) -> Result<Self, Error<D::Error>> {
+        let first_id = beginning.first_id;
         let mut wal = Self {
             dir,
             settings,
@@ -89,54 +107,54 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
             _lock: lock,
         };
         wal.tail.keep_buffer(buffer);
-        match found.log {
-            Some(log) => {
-                // Whoever is to write has had the tail read.
-                let end = log.end.ok_or_else(|| Error::Poisoned { file: file.clone() })?;
-                wal.adopt(&log, &end)?;
-            }
-            None => wal.begin(found.highest)?,
-        }
+        told(|account| match &found.tail {
+            Some(tail) => wal.adopt(tail, found, account),
+            None => wal.begin(beginning.log_id, account),
+        })?;
         Ok(wal)
     }
 
     /// The log goes on behind what was found.
-    fn adopt(&mut self, log: &Log, end: &End) -> Result<(), Error<D::Error>> {
-        let Log { tail, oldest, first, segments, .. } = *log;
+    #[inline(never)]
+    fn adopt(
+        &mut self,
+        tail: &SegmentHeader,
+        found: &Found,
+        account: &Account<D::Error>,
+    ) -> Result<(), Failed> {
+        // Whoever is to write has had the tail read.
+        let Some(end) = &found.end else { return Err(self.poison(account)) };
         self.log_id = tail.common.log_id;
-        self.header = Some(tail);
-        (self.oldest, self.segments) = (oldest, segments);
-        self.first = first.0;
-        self.first_id = EntryId::new(first.1).unwrap_or(EntryId::FIRST);
+        self.header = Some(*tail);
+        (self.oldest, self.segments) = (found.oldest, found.segments);
+        self.first = found.first;
+        self.first_id = EntryId::new(found.first_id).unwrap_or(EntryId::FIRST);
         let next = tail.first_id.saturating_add(u64::from(end.ending.cursor.position));
         self.next_id = EntryId::new(next).unwrap_or(EntryId::FIRST);
         self.durable_through = EntryId::new(next.saturating_sub(1));
         self.torn_bytes = end.ending.torn_bytes;
         self.tail.adopt(end, tail.oldest);
         // Before anything is created: who tries again and again on a full medium must not leave one more file each time.
-        self.delete_dead(&tail)?;
+        self.delete_dead(tail, account)?;
         if self.torn_bytes > 0 {
             // The torn tail is repaired by a new segment that says where this one ends.
-            self.begin_segment(self.oldest)?;
-            self.tail.flush()?; // crash: the header is there or not; without it, the next open sees the same tail
+            self.begin_segment(self.oldest, account)?;
+            self.tail.flush().to(account)?; // crash: the header is there or not; without it, the next open sees the same tail
         }
         Ok(())
     }
 
     /// Makes the first segment. Nothing may stand in it before its header is durable: there is no other segment to tell the log's id.
-    fn begin(&mut self, highest: u32) -> Result<(), Error<D::Error>> {
-        let walk = Walk { dir: &self.dir, settings: &self.settings };
+    #[inline(never)]
+    fn begin(&mut self, log_id: Option<u64>, account: &Account<D::Error>) -> Result<(), Failed> {
+        let before = self.highest;
         // Segment 1 stays until there is another: without it, what is left would look like the rest of a log.
-        let mut next = walk.above(1)?;
-        while let Some(number) = next {
-            self.delete(number)?;
-            next = walk.above(number)?;
-        }
-        self.log_id = self.settings.log_id.unwrap_or_else(|| self.dir.nonce());
-        self.begin_segment(0)?;
-        self.sync_tail()?; // crash: before it, a header that is torn and nothing behind it; the next open begins anew
-        if highest > 0 {
-            self.delete(1)?;
+        self.walk(account).delete_between(1, u64::MAX)?;
+        self.log_id = log_id.unwrap_or_else(|| self.dir.nonce());
+        self.begin_segment(0, account)?;
+        self.sync_tail(account)?; // crash: before it, a header that is torn and nothing behind it; the next open begins anew
+        if before > 0 {
+            self.walk(account).delete(1)?;
         }
         Ok(())
     }
@@ -149,10 +167,10 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
     /// [`Error::Limit`] for a record that is too large, and for one segment more than [`segments_max`](WalOptions::segments_max), without effect;
     /// [`Error::Poisoned`]; what the directory reports if the buffer had to be written out or the segment rotated.
     pub fn append(&mut self, payload: &[u8]) -> Result<EntryId, Error<D::Error>> {
-        self.append_batch(&[payload])?.first().ok_or(Error::Limit {
-            what: Limit::EntryIds,
-            found: u64::MAX,
-            limit: u64::MAX,
+        told(|account| {
+            let id = self.next_id;
+            self.append_all(&[payload], account)?;
+            Ok(id)
         })
     }
 
@@ -161,81 +179,101 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
     /// # Errors
     /// As [`append`](Self::append).
     pub fn append_batch(&mut self, payloads: &[&[u8]]) -> Result<EntryIds, Error<D::Error>> {
-        self.check()?;
+        told(|account| {
+            let first = self.next_id;
+            Ok(EntryIds::new(first, self.append_all(payloads, account)?))
+        })
+    }
+
+    #[inline(never)]
+    fn append_all(
+        &mut self,
+        payloads: &[&[u8]],
+        account: &Account<D::Error>,
+    ) -> Result<u32, Failed> {
+        self.check(account)?;
         let mut bytes = 0_u64;
         for payload in payloads {
-            let (found, limit) = (payload.len() as u64, u64::from(self.settings.append_bytes_max));
-            if found > limit {
-                return Err(Error::Limit { what: Limit::RecordBytes, found, limit });
-            }
+            let (found, limit) = (payload.len() as u64, self.settings.append_bytes_max);
+            account.at_most(Limit::RecordBytes, found, limit.into())?;
             bytes = bytes.saturating_add(self.frame_bytes(found));
         }
-        let count = self.check_batch(payloads.len() as u64, bytes)?;
-        let ids = EntryIds::new(self.next_id, count);
+        let count = self.check_batch(payloads.len() as u64, bytes, account)?;
         if count == 0 {
-            return Ok(ids);
+            return Ok(count);
         }
-        self.make_room(bytes)?;
+        self.make_room(bytes, account)?;
         self.poisoned = true;
         for (index, payload) in payloads.iter().enumerate() {
             let more = index.saturating_add(1) < payloads.len();
-            let flags = self.tail.flags(false, more);
             let position = self.tail.position().saturating_add(1);
-            let codec = self.tail.codec();
-            let header = self.tail.sink()?.append_any(codec, flags, position, payload)?;
-            self.tail.appended(&header);
+            self.append_frame(self.tail.flags(false, more), position, payload, account)?;
         }
         let next = self.next_id.get().saturating_add(u64::from(count));
         self.next_id = EntryId::new(next).unwrap_or(EntryId::LAST);
         self.poisoned = false;
-        Ok(ids)
+        Ok(count)
     }
 
-    fn check_batch(&self, entries: u64, bytes: u64) -> Result<u32, Error<D::Error>> {
-        let batch = |what, found, limit| {
-            if found > limit { Err(Error::Limit { what, found, limit }) } else { Ok(()) }
-        };
-        batch(Limit::BatchEntries, entries, self.settings.batch_entries_max.into())?;
-        batch(Limit::BatchBytes, bytes, self.settings.batch_bytes_max)?;
-        let whole = bytes.saturating_add(self.settings.header_bytes);
-        batch(Limit::FileBytes, whole, self.settings.file_bytes_max)?;
+    fn append_frame(
+        &mut self,
+        flags: Flags,
+        position: u32,
+        payload: &[u8],
+        account: &Account<D::Error>,
+    ) -> Result<(), Failed> {
+        let codec = self.tail.codec();
+        let sink = self.tail.sink().to(account)?;
+        let header = sink.append_any(codec, flags, position, payload).to(account)?;
+        self.tail.appended(&header);
+        Ok(())
+    }
+
+    fn check_batch(
+        &self,
+        entries: u64,
+        bytes: u64,
+        account: &Account<D::Error>,
+    ) -> Result<u32, Failed> {
+        let settings = &self.settings;
+        account.at_most(Limit::BatchEntries, entries, settings.batch_entries_max.into())?;
+        account.at_most(Limit::BatchBytes, bytes, settings.batch_bytes_max.into())?;
+        let whole = bytes.saturating_add(settings.header_bytes.into());
+        account.at_most(Limit::FileBytes, whole, settings.file_bytes_max.into())?;
         Ok(u32::try_from(entries).unwrap_or(u32::MAX))
     }
 
+    /// A payload is no longer than its limit, and the alignment a power of two.
     fn frame_bytes(&self, payload_bytes: u64) -> u64 {
+        let mask = u64::from(self.settings.alignment.wrapping_sub(1));
         let header_bytes = self.settings.form.header_bytes() as u64;
-        let alignment = u64::from(self.settings.alignment);
-        payload_bytes.saturating_add(header_bytes).next_multiple_of(alignment)
+        payload_bytes.saturating_add(header_bytes).saturating_add(mask) & !mask
     }
 
     /// Sees to it that the tail is open and takes that many bytes of frames.
-    fn make_room(&mut self, bytes: u64) -> Result<(), Error<D::Error>> {
+    fn make_room(&mut self, bytes: u64, account: &Account<D::Error>) -> Result<(), Failed> {
         if !self.tail.is_open() {
             if !self.goes_on_in_place() {
-                self.check_segments()?;
+                self.check_segments(account)?;
             }
             self.poisoned = true;
-            self.open_tail()?;
+            self.open_tail(account)?;
             self.poisoned = false;
         }
         let end = self.tail.offset().saturating_add(bytes);
-        let full = end > self.settings.segment_bytes && self.tail.position() > 0;
-        if full || end > self.settings.file_bytes_max {
-            self.check_segments()?;
+        let full = end > u64::from(self.settings.segment_bytes) && self.tail.position() > 0;
+        if full || end > u64::from(self.settings.file_bytes_max) {
+            self.check_segments(account)?;
             self.poisoned = true;
-            self.rotate()?;
+            self.rotate(account)?;
             self.poisoned = false;
         }
         Ok(())
     }
 
-    fn check_segments(&self) -> Result<(), Error<D::Error>> {
-        let limit = u64::from(self.settings.segments_max);
+    fn check_segments(&self, account: &Account<D::Error>) -> Result<(), Failed> {
         let found = u64::from(self.segments) + 1;
-        if found > limit {
-            return Err(Error::Limit { what: Limit::Segments, found, limit });
-        }
-        Ok(())
+        account.at_most(Limit::Segments, found, self.settings.segments_max.into())
     }
 
     /// Hands everything appended so far to the directory's medium, or its cache.
@@ -243,11 +281,13 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
     /// # Errors
     /// [`Error::Poisoned`], and what the directory reports, which poisons the writer.
     pub fn flush(&mut self) -> Result<(), Error<D::Error>> {
-        self.check()?;
-        self.poisoned = true;
-        self.tail.flush()?;
-        self.poisoned = false;
-        Ok(())
+        told(|account| {
+            self.check(account)?;
+            self.poisoned = true;
+            self.tail.flush().to(account)?;
+            self.poisoned = false;
+            Ok(())
+        })
     }
 
     /// Makes everything appended so far survive power loss: one write and one sync, or neither if nothing was appended since the last time.
@@ -257,15 +297,21 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
     /// # Errors
     /// [`Error::Poisoned`], and what the directory reports, which poisons the writer.
     pub fn flush_and_sync(&mut self) -> Result<Durable, Error<D::Error>> {
-        self.check()?;
+        told(|account| self.make_durable(account))?;
+        Ok(Durable::new(self.durable_through))
+    }
+
+    #[inline(never)]
+    pub(super) fn make_durable(&mut self, account: &Account<D::Error>) -> Result<(), Failed> {
+        self.check(account)?;
         self.poisoned = true;
-        let synced = self.sync_tail()?;
+        let synced = self.sync_tail(account)?;
         if synced && self.settings.mark_after_sync {
-            self.append_control(Control::Mark)?;
-            self.tail.flush()?;
+            self.append_control(Control::Mark, account)?;
+            self.tail.flush().to(account)?;
         }
         self.poisoned = false;
-        Ok(Durable::new(self.durable_through))
+        Ok(())
     }
 
     /// Makes everything durable, and writes down that the log was closed, unless a full medium has no room for that.
@@ -273,27 +319,29 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
     /// # Errors
     /// As [`flush_and_sync`](Self::flush_and_sync). The lock is released in any case.
     pub fn close(mut self) -> Result<(), Error<D::Error>> {
-        self.check()?;
-        self.poisoned = true;
-        let open = self.tail.is_open() && !self.tail.closed();
-        if open {
-            if self.oldest > self.tail.header_oldest() && !self.tail.pruned() {
-                self.append_control(Control::Prune { oldest: self.oldest })?;
+        told(|account| {
+            self.check(account)?;
+            self.poisoned = true;
+            let open = self.tail.is_open() && !self.tail.closed();
+            if open {
+                if self.oldest > self.tail.header_oldest() && !self.tail.pruned() {
+                    self.append_control(Control::Prune { oldest: self.oldest }, account)?;
+                }
+                // Of marks too, so that the close frame can say that all before it is durable.
+                self.tail.demand_sync_of_marks();
             }
-            // Of marks too, so that the close frame can say that all before it is durable.
-            self.tail.demand_sync_of_marks();
-        }
-        self.sync_tail()?;
-        if open {
-            self.append_control(Control::Close)?;
-            // crash: without the close frame the log ends as it does after any crash
-            match self.tail.flush() {
-                // Nor is it worth an error: all that was appended is durable.
-                Err(error) if error.is_no_space() => return Ok(()),
-                flushed => flushed?,
+            self.sync_tail(account)?;
+            if open {
+                self.append_control(Control::Close, account)?;
+                // crash: without the close frame the log ends as it does after any crash
+                match self.tail.flush() {
+                    // Nor is it worth an error: all that was appended is durable.
+                    Err(error) if error.is_no_space() => return Ok(()),
+                    flushed => flushed.to(account)?,
+                }
             }
-        }
-        self.tail.trim()
+            self.tail.trim().to(account)
+        })
     }
 
     /// Flushes, and reads the log while it is open: everything that was appended until now. What the writer knows of the log is not looked for again: nothing is read but
@@ -325,31 +373,35 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         D: Clone,
     {
         self.flush()?;
-        let known = self.header.map(|tail| Log {
-            tail,
-            end: None,
+        let known = Found {
+            tail: self.header,
             oldest: self.oldest,
-            first: (self.first, self.first_id.get()),
+            first: self.first,
+            first_id: self.first_id.get(),
             segments: self.segments,
-        });
+            ..Found::default()
+        };
         FixedWalReader::begin(self.dir.clone(), options, mode, buffer, known)
     }
 
     pub(super) fn fits(&self, control: Control) -> bool {
         let bytes = self.frame_bytes(control.encode().1 as u64);
-        self.tail.offset().saturating_add(bytes) <= self.settings.file_bytes_max
+        self.tail.offset().saturating_add(bytes) <= u64::from(self.settings.file_bytes_max)
     }
 
     /// Appends a control frame, if the file has room for it.
-    pub(super) fn append_control(&mut self, control: Control) -> Result<(), Error<D::Error>> {
+    pub(super) fn append_control(
+        &mut self,
+        control: Control,
+        account: &Account<D::Error>,
+    ) -> Result<(), Failed> {
         if !self.fits(control) {
             return Ok(());
         }
         let (bytes, length) = control.encode();
-        let (flags, codec) = (self.tail.flags(true, false), self.tail.codec());
-        let (payload, position) = (bytes.get(..length).unwrap_or_default(), self.tail.position());
-        let header = self.tail.sink()?.append_any(codec, flags, position, payload)?;
-        self.tail.appended(&header);
+        let payload = bytes.get(..length).unwrap_or_default();
+        let flags = self.tail.flags(true, false);
+        self.append_frame(flags, self.tail.position(), payload, account)?;
         if let Control::Prune { .. } = control {
             self.tail.set_pruned();
         }
@@ -357,17 +409,17 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
     }
 
     /// Syncs the tail and, the first time, its name. Tells whether there was anything to sync.
-    pub(super) fn sync_tail(&mut self) -> Result<bool, Error<D::Error>> {
+    #[inline(never)]
+    pub(super) fn sync_tail(&mut self, account: &Account<D::Error>) -> Result<bool, Failed> {
         let through = self.last_entry_id();
         if !self.tail.needs_sync() {
             self.durable_through = through;
             return Ok(false);
         }
-        self.tail.sync()?;
+        self.tail.sync().to(account)?;
         if !self.tail.name_synced() {
             // crash: the bytes are durable and the name may be lost with them; nothing was acknowledged yet
-            let lock = self.settings.lock_name()?;
-            self.dir.sync_dir(self.settings.folder()).on(Operation::SyncDir, &lock)?;
+            self.walk(account).sync_dir()?;
             self.tail.set_name_synced();
         }
         self.tail.set_all_durable();
@@ -375,15 +427,20 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         Ok(true)
     }
 
-    pub(super) fn check(&self) -> Result<(), Error<D::Error>> {
-        if !self.poisoned {
-            return Ok(());
+    #[inline]
+    pub(super) fn check(&self, account: &Account<D::Error>) -> Result<(), Failed> {
+        if self.poisoned { Err(self.poison(account)) } else { Ok(()) }
+    }
+
+    /// That an earlier call has failed.
+    #[cold]
+    #[inline(never)]
+    fn poison(&self, account: &Account<D::Error>) -> Failed {
+        let file = self.header.as_ref().map_or(File::Lock, |tail| File::Segment(tail.segment));
+        match self.walk(account).name(file) {
+            Ok(file) => account.give(Error::Poisoned { file }),
+            Err(failed) => failed,
         }
-        let file = match &self.header {
-            Some(header) => self.settings.segment_name(header.segment)?,
-            None => self.settings.lock_name()?,
-        };
-        Err(Error::Poisoned { file })
     }
 
     /// The id of the last entry, durable or not; `None` if there never was one.

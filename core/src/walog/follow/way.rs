@@ -257,7 +257,8 @@ impl<D: Directory> RawFollower<D> {
         self.leave();
         let buffer = mem::take(&mut self.buffer);
         let log_id = self.log_id.unwrap_or(0);
-        let frames = segment::frames(file, name, buffer, &self.settings, log_id, &segment)?;
+        let frames =
+            segment::frames(file, name, buffer, self.settings.reading(), log_id, &segment)?;
         self.here = Some(Live::new(frames, &segment, self.reach == Reach::Written));
         Ok(true)
     }
@@ -281,7 +282,7 @@ impl<D: Directory> RawFollower<D> {
         let (settings, log_id) = (&self.settings, header.common.log_id);
         if let Some(here) = &mut self.here {
             here.reattach(|buffer| {
-                segment::frames(file, name, buffer, settings, log_id, &segment)
+                segment::frames(file, name, buffer, settings.reading(), log_id, &segment)
             })?;
         }
         Ok(true)
