@@ -17,6 +17,7 @@ use super::Settings;
 use super::account::{Account, Failed, told};
 use super::find::Found;
 use super::walk::{Lent, Reader, Walk};
+use super::writer::FixedWalWriter;
 
 /// Reads a log of raw records in memory that the caller lends, without a heap.
 ///
@@ -158,6 +159,48 @@ impl<'b, D: Directory> FixedWalReader<'b, D> {
     /// The torn tail, once the end was reached.
     pub const fn torn_tail(&self) -> Option<&TornTail> {
         self.torn.as_ref()
+    }
+}
+
+impl<D: Directory> FixedWalWriter<'_, D> {
+    /// Flushes, and reads the log while it is open: everything that was appended until now. What the writer knows of the log is not looked for again: nothing is read but
+    /// the headers of the segments and their frames, once. `options` are those that [`FixedWalReader::open`] takes, `buffer` is other memory than the writer's.
+    ///
+    /// ```
+    /// use durability_core::ReadMode;
+    /// use durability_core::storage::MemoryDirectory;
+    /// use durability_core::walog::{FixedWalWriter, WalOptions};
+    ///
+    /// let (mut memory, mut reading) = ([0; 256], [0; 256]);
+    /// let mut log = FixedWalWriter::open(MemoryDirectory::new(), WalOptions::new(), &mut memory)?;
+    /// log.append(b"21.5 degrees")?;
+    /// let mut entries = log.reader(WalOptions::new(), ReadMode::Strict, &mut reading)?;
+    /// assert_eq!(entries.next()?.map(|entry| entry.payload.to_vec()), Some(b"21.5 degrees".to_vec()));
+    /// assert!(entries.next()?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush) and [`FixedWalReader::open`].
+    pub fn reader<'r>(
+        &'r mut self,
+        options: WalOptions,
+        mode: ReadMode,
+        buffer: &'r mut [u8],
+    ) -> Result<FixedWalReader<'r, D>, Error<D::Error>>
+    where
+        D: Clone,
+    {
+        self.flush()?;
+        let known = Found {
+            tail: self.header,
+            oldest: self.oldest,
+            first: self.first,
+            first_id: self.first_id.get(),
+            segments: self.segments,
+            ..Found::default()
+        };
+        FixedWalReader::begin(self.dir.clone(), options, mode, buffer, known)
     }
 }
 

@@ -10,7 +10,6 @@ use crate::bytes::frame::Flags;
 use crate::bytes::header::SegmentHeader;
 use crate::durable::Durable;
 use crate::error::{Error, Limit};
-use crate::mode::ReadMode;
 use crate::storage::Directory;
 
 use super::super::headless::Purpose;
@@ -19,7 +18,6 @@ use super::super::options::WalOptions;
 use super::super::tail::Tail;
 use super::account::{Account, Failed, Told as _, told};
 use super::find::Found;
-use super::reader::FixedWalReader;
 use super::walk::{File, Lent, Walk};
 use super::{Beginning, Settings};
 
@@ -342,46 +340,6 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
             }
             self.tail.trim().to(account)
         })
-    }
-
-    /// Flushes, and reads the log while it is open: everything that was appended until now. What the writer knows of the log is not looked for again: nothing is read but
-    /// the headers of the segments and their frames, once. `options` are those that [`FixedWalReader::open`] takes, `buffer` is other memory than the writer's.
-    ///
-    /// ```
-    /// use durability_core::ReadMode;
-    /// use durability_core::storage::MemoryDirectory;
-    /// use durability_core::walog::{FixedWalWriter, WalOptions};
-    ///
-    /// let (mut memory, mut reading) = ([0; 256], [0; 256]);
-    /// let mut log = FixedWalWriter::open(MemoryDirectory::new(), WalOptions::new(), &mut memory)?;
-    /// log.append(b"21.5 degrees")?;
-    /// let mut entries = log.reader(WalOptions::new(), ReadMode::Strict, &mut reading)?;
-    /// assert_eq!(entries.next()?.map(|entry| entry.payload.to_vec()), Some(b"21.5 degrees".to_vec()));
-    /// assert!(entries.next()?.is_none());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`flush`](Self::flush) and [`FixedWalReader::open`].
-    pub fn reader<'r>(
-        &'r mut self,
-        options: WalOptions,
-        mode: ReadMode,
-        buffer: &'r mut [u8],
-    ) -> Result<FixedWalReader<'r, D>, Error<D::Error>>
-    where
-        D: Clone,
-    {
-        self.flush()?;
-        let known = Found {
-            tail: self.header,
-            oldest: self.oldest,
-            first: self.first,
-            first_id: self.first_id.get(),
-            segments: self.segments,
-            ..Found::default()
-        };
-        FixedWalReader::begin(self.dir.clone(), options, mode, buffer, known)
     }
 
     pub(super) fn fits(&self, control: Control) -> bool {
