@@ -506,8 +506,9 @@ fn headers_that_do_not_read_back_are_told_of_before_anything_behind_them_is_ackn
 
 #[test]
 fn memory_is_what_the_documents_say() {
-    let front = size_of::<Dir<'_, 4, 4096>>() - size_of::<Driver<4, 4096>>();
     type Plain = NorChip<1, 4, 4096>;
+
+    let front = size_of::<Dir<'_, 4, 4096>>() - size_of::<Driver<4, 4096>>();
     let plain = size_of::<FlashDirectory<Plain, SLOTS>>() - size_of::<Plain>();
     println!("the front takes {} bytes more", front - plain);
     assert!(front - plain <= 200, "{front}, {plain}");
