@@ -136,6 +136,8 @@ mod switch {
         CloseFrameTakenForDurable,
         /// Opening a closed log does not look at the prune mark in front of the close frame.
         LastPruneMarkIgnored,
+        /// What a full medium took of a close frame stays there.
+        CloseFrameLeftTorn,
         /// Opening a closed log believes the list of its segments, whatever files there are.
         ListBelievedAlone,
         /// What opening knew from a list is read without its header.
@@ -256,6 +258,8 @@ mod switch {
         FsFoundRootUnsynced,
         /// A write around the cache forgets what its first block holds already.
         FsDirectHeadForgotten,
+        /// A write around the cache fills its first block with zeros behind what is written, whatever the file has there.
+        FsDirectRestBlanked,
         /// A write that is durable when it returns stands for a sync, though one before it was not durable.
         FsDirectUnproven,
         /// A write that shall be durable when it returns is a plain one.

@@ -267,11 +267,11 @@ const LIST_BYTES: u64 = 28;
 
 #[test]
 fn opening_a_closed_log_opens_the_last_segment_alone_and_reads_its_end() {
-    for sealed in [0, 1, 10, 100, 200] {
-        let (dir, counters) = log_of_segments_of(4000, sealed);
+    for (record, sealed) in [(4000, 0), (4000, 1), (4000, 10), (20_000, 80)] {
+        let (dir, counters) = log_of_segments_of(record, sealed);
         let mut wal = None;
         let open = cost(&counters, || {
-            wal = Some(RawWalWriter::open(dir.clone(), segments_of(4000)).unwrap());
+            wal = Some(RawWalWriter::open(dir.clone(), segments_of(record)).unwrap());
         });
         let list = if sealed > 0 { LIST_BYTES + 72 * sealed as u64 } else { 0 };
         let reads = if sealed > 0 { 3 } else { 2 };
@@ -322,7 +322,7 @@ fn a_log_that_goes_on_is_pruned_and_padded_is_opened_by_its_last_segment_alone_e
     }
 }
 
-/// The list would be longer than half a segment.
+/// The list would take too much of a segment.
 #[test]
 fn opening_a_closed_log_of_many_small_segments_reads_their_headers() {
     let (dir, counters) = log_of_segments(100);

@@ -24,6 +24,8 @@ use super::raw_writer::RawWalWriter;
 const HEAD_BYTES: usize = 8;
 /// The frame's length, last in it, so that it can be found from its end.
 const LENGTH_BYTES: usize = 4;
+/// Half of this much a list may take of any segment, so that small logs behave as large ones do.
+const LIST_BYTES_ALWAYS: u64 = 1024;
 /// A frame that lists one segment: a plain close frame never ends as if it were as long.
 const FRAME_BYTES_MIN: usize = HEADER_BYTES + HEAD_BYTES + SEGMENT_HEADER_BYTES + LENGTH_BYTES;
 
@@ -43,8 +45,10 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     pub(super) fn close_list(&self) -> Option<Vec<u8>> {
         let list = self.list().filter(|_| super::closed::is_looked_for(&self.settings))?;
         let bytes = self.frame_bytes(list.len() as u64);
-        // Closing and opening a log must not be what fills its segments.
-        let max = (frame_bytes_max(&self.settings) as u64).min(self.settings.segment_bytes / 2);
+        // Closing and opening a log must not be what fills its segments, of any but the smallest.
+        let segment = self.settings.segment_bytes;
+        let share = (segment / 32).max(segment.min(LIST_BYTES_ALWAYS) / 2);
+        let max = (frame_bytes_max(&self.settings) as u64).min(share);
         (bytes <= max && self.fits_file(bytes)).then_some(list)
     }
 

@@ -259,7 +259,8 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
     /// [`Preparation`](super::Preparation) holds it any more. A segment that was [prepared](Self::prepared_segment) and not needed is removed, as far as that
     /// succeeds.
     ///
-    /// Where a full medium has no room to write down that the log was closed, that is left out: the next open reads the last segment, as after a crash.
+    /// Where a full medium has no room to write down that the log was closed, that is left out, and what the medium took of it is cut off again
+    /// where the directory can: the next open reads the last segment, as after a crash.
     ///
     /// # Errors
     /// As [`flush_and_sync`](Self::flush_and_sync). The lock is released in any case.
@@ -277,11 +278,15 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             self.sync_tail()?;
         }
         if self.tail.is_open() && !self.tail.closed() {
+            let end = self.tail.offset();
             self.append_close()?;
             // crash: without the close frame the log ends as it does after any crash
             match self.tail.flush() {
                 // Nor is it worth an error: all that was appended is durable.
-                Err(error) if error.is_no_space() => return Ok(()),
+                Err(error) if error.is_no_space() => {
+                    self.cut_off_close_frame(end);
+                    return Ok(());
+                }
                 flushed => flushed?,
             }
         }

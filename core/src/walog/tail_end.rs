@@ -3,7 +3,7 @@
 //! Must never let a header name an end that nobody has read, nor write into a sector that holds an entry where that is not to be.
 
 use crate::error::{Context as _, Corruption, CorruptionKind, Error, Operation};
-use crate::storage::{Directory, StoreError as _};
+use crate::storage::{AppendFile as _, Directory, StoreError as _};
 
 use super::chain::Segment;
 use super::discover::scan_tail;
@@ -78,5 +78,19 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             return Err(Corruption { file: name, offset, entry_id: None, kind }.into());
         }
         Ok(())
+    }
+
+    /// Takes back what a full medium took of a close frame, as far as that can be: the next open must not need room to repair it.
+    pub(super) fn cut_off_close_frame(&mut self, end: u64) {
+        self.tail.detach();
+        if planted!(CloseFrameLeftTorn) {
+            return;
+        }
+        if let Ok(name) = self.tail_name()
+            && let Ok(Some(mut file)) = self.dir.reopen(name.as_name(), end)
+        {
+            // A crash may undo it; then the next open repairs a torn tail.
+            let _ignored = file.trim();
+        }
     }
 }

@@ -25,12 +25,17 @@ pub(super) struct Direct {
 
 impl Direct {
     /// Begins at `position` of a file that ends at `end`; `None` where the file has no room for a block, or the file system does not do it.
-    pub(super) fn begin(file: &File, position: u64, end: u64) -> io::Result<Option<Self>> {
+    pub(super) fn begin(
+        file: &File,
+        position: u64,
+        end: u64,
+        blank: bool,
+    ) -> io::Result<Option<Self>> {
         let Some(block) = around::block(file) else { return Ok(None) };
         if block > WINDOW_BYTES || Window::last_block_end(block, end) <= position {
             return Ok(None);
         }
-        let window = Window::around(block, position, |bytes, offset| {
+        let window = Window::around(block, position, blank, |bytes, offset| {
             retry(|| platform::read_at(file, bytes, offset))
         })?;
         if !around::switch(file, true)? {
@@ -118,28 +123,34 @@ struct Window {
     filled: usize,
     /// How many of them the system has; the others are held back.
     handed: usize,
+    /// How many bytes of its first block are the file's own, also behind those that were put there: they are written again as they were.
+    own: usize,
 }
 
 impl Window {
-    /// Begins in the block that holds `position`, with what the file has before it there.
+    /// Begins in the block that holds `position`, with what the file has in it, unless that is `blank` room.
+    ///
+    /// Behind the position, too: a file that is to be used again loses its header durably before anything else of it.
     fn around(
         block: usize,
         position: u64,
+        blank: bool,
         mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
     ) -> io::Result<Self> {
         let head = usize::try_from(position % block as u64).unwrap_or(0);
         let base = position.saturating_sub(head as u64);
-        let mut window = Self { memory: Vec::new(), block, base, filled: 0, handed: 0 };
-        window.lengthen(head);
-        while window.filled < head {
-            let filled = window.filled;
-            let rest = window.aligned().get_mut(filled..head).unwrap_or_default();
-            match read(rest, base.saturating_add(filled as u64))? {
+        let (memory, filled, handed) = (Vec::new(), head, head);
+        let mut window = Self { memory, block, base, filled, handed, own: 0 };
+        window.lengthen(block);
+        while window.own < block && !blank {
+            let own = window.own;
+            let rest = window.aligned().get_mut(own..block).unwrap_or_default();
+            match read(rest, base.saturating_add(own as u64))? {
+                0 if own >= head => break,
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                count => window.filled = filled.saturating_add(count),
+                count => window.own = own.saturating_add(count),
             }
         }
-        window.handed = head;
         Ok(window)
     }
 
@@ -178,13 +189,14 @@ impl Window {
         mut write: impl FnMut(&[u8], u64) -> io::Result<usize>,
     ) -> io::Result<()> {
         let (block, base, filled, handed) = (self.block, self.base, self.filled, self.handed);
-        let end = filled.next_multiple_of(block);
+        let (end, own) = (filled.next_multiple_of(block), self.own);
         let aligned = self.aligned();
         if planted!(FsDirectHeadForgotten) {
             aligned.get_mut(..handed).unwrap_or_default().fill(0);
         }
         // What follows in the file is room, or has no meaning.
-        aligned.get_mut(filled..end).unwrap_or_default().fill(0);
+        let rest = if planted!(FsDirectRestBlanked) { filled } else { filled.max(own) };
+        aligned.get_mut(rest..end).unwrap_or_default().fill(0);
         let mut done = 0;
         while done < end {
             let rest = aligned.get(done..end).unwrap_or_default();
@@ -199,6 +211,9 @@ impl Window {
         self.base = base.saturating_add(whole as u64);
         self.filled = filled.saturating_sub(whole);
         self.handed = self.filled;
+        if whole > 0 {
+            self.own = 0;
+        }
         Ok(())
     }
 
@@ -249,7 +264,7 @@ mod tests {
     const BLOCK: usize = 4096;
 
     fn window(position: u64, file: &[u8]) -> io::Result<Window> {
-        Window::around(BLOCK, position, |bytes, offset| {
+        Window::around(BLOCK, position, false, |bytes, offset| {
             // In small pieces, as a file may be read.
             let at = usize::try_from(offset).unwrap();
             let count = bytes.len().min(1000).min(file.len() - at);

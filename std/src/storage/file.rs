@@ -119,9 +119,10 @@ impl FsAppender {
         Self { file, position, end, poisoned: false, direct, location, root }
     }
 
-    /// Goes around the system's cache from here on, if that can be. The file must be open for reading, too, unless the position is 0.
+    /// Goes around the system's cache from here on, if that can be. The file must be open for reading, too, unless it was created for this, with blank room.
     pub(super) fn begin_direct(mut self, operation: FsOperation) -> Result<Self, FsError> {
-        let begun = Direct::begin(&self.file, self.position, self.end);
+        let blank = operation == FsOperation::Create;
+        let begun = Direct::begin(&self.file, self.position, self.end, blank);
         self.direct = begun.map_err(|source| self.error(operation, source))?;
         if self.direct.is_some() && self.position == 0 {
             // The zeros of the room, which nobody will read, and which each write would have to look for. Advice: no matter if it is not taken.

@@ -49,7 +49,8 @@ impl FsOptions {
     ///
     /// Leave it off where most appends are not synced (every flush waits for the device), where a mark follows every sync (`mark_after_sync`: that is one more
     /// write to wait for, and the sync after it is a call of its own), where entries are read soon after they were
-    /// appended (they are read from the device, not from the cache), and where other programs write to the same files.
+    /// appended (they are read from the device, not from the cache), where other programs write to the same files, and
+    /// on network and FUSE file systems, which may take `RWF_DSYNC` for less than `fdatasync`.
     ///
     /// ```
     /// use durability::storage::{FsDirectory, FsOptions};

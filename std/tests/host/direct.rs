@@ -50,6 +50,32 @@ impl Numbers {
     }
 }
 
+/// A file that is to be used again loses its header durably before anything else of it, or a cut leaves an old segment that looks damaged.
+#[test]
+fn a_block_that_is_written_in_part_keeps_the_rest_of_it() {
+    let (_scratch, dir) = scratch();
+    if !works(&dir) {
+        return;
+    }
+    for at in [0_usize, 32, 5000] {
+        let mut file = dir.create(name("used"), 0).unwrap().unwrap();
+        file.write_all(&[0xAA; 64 << 10]).unwrap();
+        file.sync_data().unwrap();
+        drop(file);
+        let mut expected = vec![0xAA; 64 << 10];
+        let mut file = dir.reopen(name("used"), at as u64).unwrap().unwrap();
+        for from in [at, at + 32] {
+            assert!(file.is_direct());
+            file.write_all(&[1; 32]).unwrap();
+            file.sync_data().unwrap();
+            expected[from..from + 32].fill(1);
+            assert!(content(&dir, "used").as_deref() == Some(&expected[..]), "at {from}");
+        }
+        drop(file);
+        dir.remove(name("used")).unwrap();
+    }
+}
+
 #[test]
 fn what_goes_around_the_cache_reads_as_it_was_written() {
     let (_scratch, dir) = scratch();

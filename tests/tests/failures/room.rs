@@ -1,9 +1,13 @@
 //! A full disk: it reads, it opens, and a repair needs no more than one header.
 
+use std::collections::BTreeMap;
+
 use durability_core::ReadMode;
 use durability_core::storage::MemoryDirectory;
-use durability_core::walog::{RawWalWriter, WalOptions};
-use durability_testkit::simulated::{DiskOptions, SimulatedDisk, SurvivorLimits};
+use durability_core::walog::{RawWalReader, RawWalWriter, WalOptions};
+use durability_testkit::simulated::{
+    DiskOptions, Fault, FaultKind, Operation, OperationKind, SimulatedDisk, SurvivorLimits,
+};
 
 use crate::common::{entries, expected, image, look, name, payload, small};
 
@@ -106,6 +110,43 @@ fn closing_on_a_full_disk_says_that_all_is_durable() {
         dir.set_bytes_max(u64::MAX);
         assert_eq!(entries(dir.clone(), small()).unwrap(), expected(1..=id.get()), "{room}");
     }
+}
+
+/// The disk has room for half of the close frame.
+#[test]
+fn what_a_full_disk_took_of_a_close_frame_is_taken_back() {
+    let life = |disk: &SimulatedDisk| {
+        let mut wal = RawWalWriter::open(disk, small()).unwrap();
+        for id in 1..=9 {
+            wal.append(&payload(id)).unwrap();
+        }
+        wal.close()
+    };
+    let whole = SimulatedDisk::new(DiskOptions::new().with_reserve());
+    life(&whole).unwrap();
+    let operations = whole.operations();
+    let written = |operation: &Operation| matches!(operation.kind, OperationKind::Write { .. });
+    let at = operations.iter().rposition(written).unwrap() as u64;
+    let mut ends = BTreeMap::new();
+    for operation in &operations {
+        if let OperationKind::Write { at, length } = operation.kind {
+            ends.insert(operation.name.to_string(), at + length as u64);
+        }
+    }
+    let disk = SimulatedDisk::new(DiskOptions::new().with_reserve());
+    disk.set_bytes_max(ends.values().sum::<u64>() - 1);
+    disk.inject(Fault { at, kind: FaultKind::ShortWrite });
+    life(&disk).unwrap();
+    let refused = disk.operations().into_iter().any(|operation| operation.error.is_some());
+    assert!(refused, "half of the frame was written, and the rest found no room");
+    let mut reader = RawWalReader::open(&disk, small()).unwrap();
+    let (found, _) = crate::common::drain(&mut reader, ReadMode::Strict).unwrap();
+    assert_eq!(found, expected(1..=9));
+    // Opening changes nothing, so a disk that is still full opens.
+    let before = disk.operations().len();
+    drop(RawWalWriter::open(&disk, small()).unwrap());
+    let after = disk.operations();
+    assert!(!after[before..].iter().any(|operation| written(operation)), "{after:?}");
 }
 
 #[test]

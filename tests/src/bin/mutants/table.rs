@@ -200,6 +200,12 @@ pub(crate) const ALL: &[Planted] = &[
     family(Bug::CloseFrameTakenForDurable, &[8], "wal"),
     test(Bug::LastPruneMarkIgnored, &[3], "wal_closed", "pruned_segments_that_come_back_stay_gone"),
     test(
+        Bug::CloseFrameLeftTorn,
+        &[2],
+        "failures",
+        "room::what_a_full_disk_took_of_a_close_frame_is_taken_back",
+    ),
+    test(
         Bug::ListBelievedAlone,
         &[3],
         "wal_closed",
@@ -329,6 +335,12 @@ pub(crate) const ALL: &[Planted] = &[
         &[1],
         "host",
         "direct::what_goes_around_the_cache_reads_as_it_was_written",
+    ),
+    test(
+        Bug::FsDirectRestBlanked,
+        &[1],
+        "host",
+        "direct::a_block_that_is_written_in_part_keeps_the_rest_of_it",
     ),
     test(
         Bug::FsDirectUnproven,
