@@ -59,7 +59,7 @@ fn a_block_that_is_written_in_part_keeps_the_rest_of_it() {
     }
     for at in [0_usize, 32, 5000] {
         let mut file = dir.create(name("used"), 0).unwrap().unwrap();
-        file.write_all(&[0xAA; 64 << 10]).unwrap();
+        file.write_all(&vec![0xAA; 64 << 10]).unwrap();
         file.sync_data().unwrap();
         drop(file);
         let mut expected = vec![0xAA; 64 << 10];
