@@ -501,7 +501,7 @@ fn a_hole_in_a_long_chain_is_found_wherever_it_is() {
 #[test]
 fn a_log_that_was_closed_with_a_long_list_of_segments_is_read_and_gone_on_with_in_little_memory() {
     let dir = MemoryDirectory::new();
-    let closed = || options(false).scan_at_open(false).segment_bytes(4096).record_bytes_max(4096);
+    let closed = || options(false).scan_at_open(false).segment_bytes(7000).record_bytes_max(4096);
     let mut wal = RawWalWriter::open(dir.clone(), closed().buffer_bytes(4096)).unwrap();
     for number in 0..200_u8 {
         wal.append(&[number; 180]).unwrap();

@@ -301,7 +301,10 @@ pub(crate) fn tail(
             Some(head) if head.position != position + head.entries() => {
                 return (entries, End::Damaged(at));
             }
-            Some(head) if head.whole && head.payload.len() > record_bytes_max => {
+            // The limit is on records; control frames are none.
+            Some(head)
+                if head.whole && !head.is(CONTROL) && head.payload.len() > record_bytes_max =>
+            {
                 return (entries, End::TooLong);
             }
             Some(head) if head.whole => head.clone(),

@@ -106,6 +106,13 @@ fn it_recovers_as_the_other_does() {
     assert!(count > 100, "{count} states");
 }
 
+/// What was done, but for what is cut off: the other writer takes back what a full disk took of a close frame.
+fn kept(disk: &SimulatedDisk) -> Vec<(OperationKind, String)> {
+    let mut done = done(disk);
+    done.retain(|(kind, _)| !matches!(kind, OperationKind::Trim { .. }));
+    done
+}
+
 /// The same fault at the same of its operations: both stop there, or go on.
 #[test]
 fn it_fails_as_the_other_does() {
@@ -130,11 +137,11 @@ fn it_fails_as_the_other_does() {
                 let ended = (fixed(&disks[0], life), raw(&disks[1], life));
                 let told = format!("{life}, {kind:?} at {ours:?}");
                 assert_eq!(ended.0.is_ok(), ended.1.is_ok(), "{told}: {ended:?}");
-                assert_eq!(done(&disks[0]), done(&disks[1]), "{told}");
+                assert_eq!(kept(&disks[0]), kept(&disks[1]), "{told}");
                 if kind != FaultKind::PowerOff {
                     let ended = (fixed(&disks[0], "aSc"), raw(&disks[1], "aSc"));
                     assert_eq!(ended.0.is_ok(), ended.1.is_ok(), "{told}, again: {ended:?}");
-                    assert_eq!(done(&disks[0]), done(&disks[1]), "{told}, again");
+                    assert_eq!(kept(&disks[0]), kept(&disks[1]), "{told}, again");
                 }
             }
         }

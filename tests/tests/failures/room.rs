@@ -130,7 +130,7 @@ fn what_a_full_disk_took_of_a_close_frame_is_taken_back() {
     let mut ends = BTreeMap::new();
     for operation in &operations {
         if let OperationKind::Write { at, length } = operation.kind {
-            ends.insert(operation.name.to_string(), at + length as u64);
+            ends.insert(operation.name.to_string(), at + length);
         }
     }
     let disk = SimulatedDisk::new(DiskOptions::new().with_reserve());
@@ -146,7 +146,7 @@ fn what_a_full_disk_took_of_a_close_frame_is_taken_back() {
     let before = disk.operations().len();
     drop(RawWalWriter::open(&disk, small()).unwrap());
     let after = disk.operations();
-    assert!(!after[before..].iter().any(|operation| written(operation)), "{after:?}");
+    assert!(!after[before..].iter().any(written), "{after:?}");
 }
 
 #[test]
