@@ -178,6 +178,10 @@ fn writing(dir: &MemoryDirectory, entries: &[Entry], end: Option<&Failure>) {
             return;
         }
     };
+    // A close frame was taken at its word though the frames before it do not verify: only a script that seals what it forges gets there, with a header
+    // that claims the close frame for its payload. Replay goes on telling it.
+    let believed = wal.torn_tail().is_none()
+        && matches!(end_of(&dir), Some(Failure::TornTail { .. } | Failure::Corrupt(_)));
     let last = wal.last_entry_id().map_or(0, EntryId::get);
     let appended = wal.append(b"after").and_then(|id| wal.flush_and_sync().map(|_| id));
     let id = match appended {
@@ -194,6 +198,10 @@ fn writing(dir: &MemoryDirectory, entries: &[Entry], end: Option<&Failure>) {
             assert!(!matches!(found, Failure::TornTail { .. }), "{found}, was {error}");
             return;
         }
+    }
+    if believed {
+        assert!(after_end.is_some(), "what does not verify is not passed over");
+        return;
     }
     assert!(after_end.is_none(), "a closed log is whole: {after_end:?}");
     let newest = after.last().expect("the new entry is there");
