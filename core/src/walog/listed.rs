@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use crate::bytes::control::{CLOSE_LIST, Control};
 use crate::bytes::crc::Crc;
-use crate::bytes::frame::{Codec, HEADER_BYTES};
+use crate::bytes::frame::HEADER_BYTES;
 use crate::bytes::header::{
     Common, Decoded, FileHeader as _, Previous, SEGMENT_HEADER_BYTES, SegmentHeader,
 };
@@ -72,10 +72,7 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
 
     /// Puts a close frame with a list into the buffer.
     pub(super) fn append_close_list(&mut self, payload: &[u8]) -> Result<(), Error<D::Error>> {
-        let flags = self.tail.flags(true, false);
-        let (codec, position): (Codec, u32) = (self.codec(), self.tail.position());
-        let header = self.tail.sink()?.append_any(codec, flags, position, payload)?;
-        self.tail.appended(&header);
+        self.append_control_payload(payload)?;
         self.tail.set_closed();
         Ok(())
     }
@@ -127,4 +124,59 @@ pub(super) fn decode(payload: &[u8]) -> Option<Vec<Observed>> {
         observed.push(Observed { number: header.segment, header: Some(header) });
     }
     Some(observed)
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop"
+)]
+mod tests {
+    use crate::bytes::crc::Crc;
+    use crate::bytes::frame::{Codec, Decoded, HEADER_BYTES};
+    use crate::bytes::header::segment_salt;
+    use crate::storage::{MemoryDirectory, Name};
+    use crate::walog::{RawWalWriter, WalOptions};
+
+    /// The writer goes on by writing the frame again: other bytes must not take the place of those that are there.
+    #[test]
+    fn a_list_that_this_writer_would_write_otherwise_is_not_believed() {
+        let options = WalOptions::new().alignment(256).segment_bytes(4096).log_id(5);
+        let dir = MemoryDirectory::new();
+        let mut wal = RawWalWriter::open(dir.clone(), options.clone()).unwrap();
+        for _ in 0..5 {
+            wal.append(&[7; 1000]).unwrap();
+        }
+        assert_eq!(wal.tail_segment(), 2);
+        wal.close().unwrap();
+        let tail = Name::new("wal/00000002.WAL").unwrap();
+        let mut bytes = dir.contents(tail).unwrap();
+        let at = bytes.len() - 256;
+        let crc = Crc::detect();
+        let codec = Codec::new(crc, segment_salt(crc, 5, 2), 256);
+        let head = bytes[at..].first_chunk().unwrap();
+        let Decoded::Frame(header) = codec.decode(at as u64, head) else { panic!("no frame") };
+        // As it is, and then with a byte in place of one of the zeros, under checksums that hold.
+        for changed in [0, 1] {
+            bytes[at + 150] = changed;
+            let payload = bytes[at + HEADER_BYTES..].to_vec();
+            let (head, _) = codec.encode(
+                at as u64,
+                header.flags,
+                header.position,
+                header.payload_bytes,
+                |crc, seed| crc.update(seed, &payload),
+            );
+            bytes[at..at + HEADER_BYTES].copy_from_slice(&head);
+            dir.put(tail, bytes.clone());
+            let mut wal = RawWalWriter::open(dir.clone(), options.clone()).unwrap();
+            assert_eq!(wal.chain[0].listed, changed == 0);
+            wal.append(b"more").unwrap();
+            let _durable = wal.flush_and_sync().unwrap();
+            assert!(dir.contents(tail).unwrap().starts_with(&bytes), "{changed}");
+        }
+    }
 }

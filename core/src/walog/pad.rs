@@ -33,14 +33,9 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
             // The next segment begins with the next entry, whose file is another.
             return Ok(());
         }
-        let flags = self.tail.flags(true, false);
-        let (codec, position) = (self.codec(), self.tail.position());
         let frame_bytes = usize::try_from(frame_bytes).unwrap_or(0);
-        let payload_bytes = frame_bytes.saturating_sub(codec.header_bytes());
-        let payload = PAYLOAD.get(..payload_bytes).unwrap_or_default();
-        let header = self.tail.sink()?.append_any(codec, flags, position, payload)?;
-        self.tail.appended(&header);
-        Ok(())
+        let payload_bytes = frame_bytes.saturating_sub(self.codec().header_bytes());
+        self.append_control_payload(PAYLOAD.get(..payload_bytes).unwrap_or_default())
     }
 
     /// Whether appending at the tail's end writes to no sector that holds an entry.

@@ -381,16 +381,20 @@ impl<D: Directory, H: Hooks> RawWalWriter<D, H> {
 
     pub(super) fn append_control(&mut self, control: Control) -> Result<(), Error<D::Error>> {
         let (bytes, length) = control.encode();
-        let flags = self.tail.flags(true, false);
-        let (codec, position) = (self.codec(), self.tail.position());
-        let payload = bytes.get(..length).unwrap_or_default();
-        let header = self.tail.sink()?.append_any(codec, flags, position, payload)?;
-        self.tail.appended(&header);
+        self.append_control_payload(bytes.get(..length).unwrap_or_default())?;
         match control {
             Control::Close => self.tail.set_closed(),
             Control::Prune { .. } => self.tail.set_pruned(),
             _ => {}
         }
+        Ok(())
+    }
+
+    pub(super) fn append_control_payload(&mut self, payload: &[u8]) -> Result<(), Error<D::Error>> {
+        let flags = self.tail.flags(true, false);
+        let (codec, position) = (self.codec(), self.tail.position());
+        let header = self.tail.sink()?.append_any(codec, flags, position, payload)?;
+        self.tail.appended(&header);
         Ok(())
     }
 
