@@ -255,6 +255,23 @@ impl<E: StoreError> Error<E> {
         matches!(self, Self::Corrupt(_))
     }
 
+    /// The file that it is about, where it is known before its name is.
+    pub(crate) const fn file_mut(&mut self) -> Option<&mut NameBuf> {
+        match self {
+            Self::Store { file, .. }
+            | Self::Corrupt(Corruption { file, .. })
+            | Self::NewerFrame { file, .. }
+            | Self::Missing { file }
+            | Self::NoProgress { file, .. }
+            | Self::Newer { file, .. }
+            | Self::Poisoned { file }
+            | Self::Exists { file }
+            | Self::Held { file, .. }
+            | Self::TornTail { file, .. } => Some(file),
+            _ => None,
+        }
+    }
+
     /// Whether the directory does not have the operation.
     pub fn is_unsupported(&self) -> bool {
         matches!(self, Self::Store { source, .. } if source.is_unsupported())

@@ -67,6 +67,9 @@ mod planted;
 #[macro_use]
 pub mod planted;
 
+// Lengths of frames are taken for counts of bytes in memory.
+const _: () = assert!(usize::BITS >= 32, "addresses have at least 32 bits");
+
 mod bytes;
 #[cfg(feature = "alloc")]
 pub mod checkpoint;

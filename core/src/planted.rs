@@ -168,6 +168,16 @@ mod switch {
         SyncedFlagEarly,
         /// A file that was cut off within the padding before its end is gone on with in place.
         ShortTailGoneOn,
+        /// Without a heap: the synced flag is set when bytes are flushed, before a sync has returned.
+        FixedSyncedFlagEarly,
+        /// Without a heap: a file that was cut off within the padding before its end is gone on with in place.
+        FixedShortTailGoneOn,
+        /// Without a heap: a failed sync is tried again, and its success believed.
+        FixedFailedSyncRetried,
+        /// Without a heap: what a short write left over is forgotten.
+        FixedShortWriteTakenForWhole,
+        /// Without a heap: the writer goes on after a failed call as if nothing had happened.
+        FixedPoisonForgotten,
         /// A mark that nothing follows is not synced when its segment is sealed.
         LoneMarkUnsynced,
         /// A segment is sealed before it is durable.

@@ -69,32 +69,12 @@ pub(crate) trait FileHeader<const N: usize>: Sized {
         let Some(bytes) = bytes.first_chunk::<N>() else {
             return if is_blank(bytes) { Decoded::Blank } else { Decoded::Bad };
         };
-        if is_blank(bytes) {
-            return Decoded::Blank;
+        match Common::decode(crc, bytes, Self::MAGIC, Self::COMPACT) {
+            Decoded::Header(common) => Decoded::Header(Self::decode_own(common, bytes)),
+            Decoded::Blank => Decoded::Blank,
+            Decoded::Bad => Decoded::Bad,
+            Decoded::Newer(newer) => Decoded::Newer(newer),
         }
-        let checksum = crc.update(0, bytes.get(..checksum_at::<N>().start).unwrap_or_default());
-        let same_kind = bytes.get(MAGIC) == Some(Self::MAGIC.as_slice());
-        let verifies = get_u32(bytes, checksum_at::<N>()) == checksum;
-        if !same_kind || !(verifies || planted!(FileHeaderUnchecked)) {
-            return Decoded::Bad;
-        }
-        let (version, form) = (get_u16(bytes, VERSION_AT), get_u8(bytes, FORM));
-        let features = get_u32(bytes, FEATURES);
-        let frames = match form {
-            0 => Some(Form::Full),
-            1 if Self::COMPACT => Some(Form::Compact),
-            _ => None,
-        };
-        let Some(frames) = frames.filter(|_| version <= VERSION && features == 0) else {
-            return Decoded::Newer(Newer { version, form, features });
-        };
-        let alignment_log2 = get_u8(bytes, ALIGNMENT);
-        if version == 0 || !ALIGNMENT_LOG2.contains(&alignment_log2) {
-            return Decoded::Bad;
-        }
-        let alignment = 1_u32.checked_shl(u32::from(alignment_log2)).unwrap_or(4);
-        let common = Common { alignment, form: frames, log_id: get_u64(bytes, LOG_ID) };
-        Decoded::Header(Self::decode_own(common, bytes))
     }
 }
 
@@ -113,6 +93,39 @@ pub(crate) struct Common {
 }
 
 impl Common {
+    /// Judges a whole header, and takes out of it what all have. Apart, as the kinds of header differ in no more than their length here.
+    #[inline(never)]
+    fn decode(crc: Crc, bytes: &[u8], magic: [u8; 8], compact: bool) -> Decoded<Self> {
+        if is_blank(bytes) {
+            return Decoded::Blank;
+        }
+        let (Some((checked, checksum)), Some(head)) =
+            (bytes.split_last_chunk::<4>(), bytes.first_chunk::<{ LOG_ID.end }>())
+        else {
+            return Decoded::Bad;
+        };
+        let verifies = u32::from_le_bytes(*checksum) == crc.update(0, checked);
+        if !head.starts_with(&magic) || !(verifies || planted!(FileHeaderUnchecked)) {
+            return Decoded::Bad;
+        }
+        let (version, form) = (get_u16(head, VERSION_AT), get_u8(head, FORM));
+        let features = get_u32(head, FEATURES);
+        let frames = match form {
+            0 => Some(Form::Full),
+            1 if compact => Some(Form::Compact),
+            _ => None,
+        };
+        let Some(form) = frames.filter(|_| version <= VERSION && features == 0) else {
+            return Decoded::Newer(Newer { version, form, features });
+        };
+        let alignment_log2 = get_u8(head, ALIGNMENT);
+        if version == 0 || !ALIGNMENT_LOG2.contains(&alignment_log2) {
+            return Decoded::Bad;
+        }
+        let alignment = 1_u32.checked_shl(u32::from(alignment_log2)).unwrap_or(4);
+        Decoded::Header(Self { alignment, form, log_id: get_u64(head, LOG_ID) })
+    }
+
     fn alignment_log2(self) -> u8 {
         u8::try_from(self.alignment.trailing_zeros()).unwrap_or(0)
     }

@@ -5,17 +5,17 @@
 use crate::EntryId;
 use crate::bytes::control::CONTROL_BYTES_MAX;
 use crate::bytes::frame::{self, Codec, Decoded, Fields, Flags, Form, HEADER_BYTES, Header};
-use crate::error::{Corruption, CorruptionKind, Error, Limit};
+use crate::error::{CorruptionKind, Error, Limit};
 use crate::storage::{NameBuf, StoreError};
 
 use super::ahead::Run;
 use super::memory::{Buffer, Own};
-use super::source::Source;
+use super::source::{Source, Trouble};
 use super::window::Window;
 
 /// The frames of one file.
 #[derive(Debug)]
-pub(crate) struct Frames<R, B = Own> {
+pub(crate) struct Frames<R: Source, B = Own> {
     window: Window<R, B>,
     codec: Codec,
     cursor: Cursor,
@@ -94,10 +94,6 @@ where
     ) -> Self {
         let cursor = Cursor { offset: first_frame, position: 0, checksum: 0 };
         Self { window, codec, cursor, record_bytes_max }
-    }
-
-    pub(crate) fn name(&self) -> &NameBuf {
-        self.window.name()
     }
 
     /// The payload of the frame at `offset` that [`next`](Self::next) has just shown, lent again.
@@ -183,8 +179,7 @@ where
     #[cold]
     #[inline(never)]
     pub(crate) fn fails(&mut self, bad: Bad, entry_id: Option<EntryId>) -> R::Fault {
-        let error = bad.error(self.name(), entry_id);
-        self.source().fails(error)
+        self.window.fails(bad.trouble(entry_id))
     }
 
     /// The window, to ask for more than frames.
@@ -213,7 +208,7 @@ where
         let held_bytes = self.window.held(begin).len();
         if run.is_open() && run.whole == begin && held_bytes <= self.window.block_bytes() / 2 {
             // What is held stays, and so does what is known of it.
-            self.window.at(begin, held_bytes.saturating_add(1))?;
+            self.window.at(begin, held_bytes.wrapping_add(1))?;
             run = self.extend(run, end);
         }
         self.window.trust(run.verified.offset);
@@ -229,7 +224,7 @@ where
     #[inline]
     pub(crate) fn verified(&self) -> Option<Fields> {
         let offset = self.cursor.offset;
-        if B::PLENTY && self.window.trusts(offset.saturating_add(1)) {
+        if B::PLENTY && self.window.trusts(offset.wrapping_add(1)) {
             let head = self.window.lend(offset, HEADER_BYTES);
             return head.first_chunk().map(Fields::of);
         }
@@ -261,19 +256,19 @@ where
             Ok(header) => header,
             Err(kind) => return Ok(Next::Bad(Bad { offset, kind, search_from: offset })),
         };
-        let payload_end = header_bytes.saturating_add(header.payload_bytes as usize);
-        if (held_bytes < payload_end || self.is_too_long(&header))
-            && let Some(verdict) = self.load(&header)?
-        {
-            return Ok(match verdict {
-                Loaded::Bad(bad) => Next::Bad(bad),
-                Loaded::LongControl => Next::Frame(self.pass_long_control(&header)),
-            });
+        let payload_end = header_bytes.wrapping_add(header.payload_bytes as usize);
+        let (mut payload_bytes, mut verified) = (header.payload_bytes as usize, false);
+        if held_bytes < payload_end || self.is_too_long(&header) {
+            match self.load(&header)? {
+                Loaded::Whole => {}
+                Loaded::Bad(bad) => return Ok(Next::Bad(bad)),
+                Loaded::LongControl => (payload_bytes, verified) = (CONTROL_BYTES_MAX + 1, true),
+            }
         }
-        let frame_end = offset.saturating_add(codec.frame_bytes(header.payload_bytes.into()));
+        let frame_end = offset.wrapping_add(codec.frame_bytes(header.payload_bytes.into()));
         let payload_at = offset.wrapping_add(header_bytes as u64);
-        let payload = self.window.lend(payload_at, header.payload_bytes as usize);
-        if !self.window.trusts(frame_end) {
+        let payload = self.window.lend(payload_at, payload_bytes);
+        if !verified && !self.window.trusts(frame_end) {
             let found = codec.crc().update(header.checksum, payload);
             if found != header.payload_checksum && !planted!(PayloadUnchecked) {
                 let kind = BadKind::Payload { expected: header.payload_checksum, found };
@@ -312,7 +307,7 @@ where
                 break;
             }
             checksum = crc.update(checksum, bytes.get(..count).unwrap_or_default());
-            at = at.saturating_add(count as u64);
+            at = at.wrapping_add(count as u64);
             left = left.saturating_sub(count as u64);
         }
         Ok(checksum)
@@ -325,34 +320,20 @@ where
         header.payload_bytes > self.record_bytes_max && !short
     }
 
-    /// Passes a control frame whose payload was verified in pieces. Its first bytes are in the window, and one more than any that is obeyed has.
+    /// Brings a payload into the window that is not there yet, unless the file ends before it does, or it need not be there.
     #[cold]
-    fn pass_long_control(&mut self, header: &Header) -> Frame<'_> {
-        let (offset, codec) = (self.cursor.offset, self.codec);
-        self.cursor = Cursor {
-            offset: offset.saturating_add(codec.frame_bytes(header.payload_bytes.into())),
-            position: header.position,
-            checksum: header.payload_checksum,
-        };
-        let payload_at = offset.saturating_add(codec.header_bytes() as u64);
-        let payload = self.window.lend(payload_at, CONTROL_BYTES_MAX + 1);
-        Frame { offset, flags: header.flags, position: header.position, payload }
-    }
-
-    /// Brings a payload into the window that is not there yet; a verdict if the file ends before it does, or if it need not be there.
-    #[cold]
-    fn load(&mut self, header: &Header) -> Result<Option<Loaded>, R::Fault> {
+    fn load(&mut self, header: &Header) -> Result<Loaded, R::Fault> {
         let offset = self.cursor.offset;
         let payload_bytes = u64::from(header.payload_bytes);
         let header_bytes = self.codec.header_bytes();
-        let payload_at = offset.saturating_add(header_bytes as u64);
-        let payload_end = payload_at.saturating_add(payload_bytes);
-        let frame_end = offset.saturating_add(self.codec.frame_bytes(payload_bytes));
+        let payload_at = offset.wrapping_add(header_bytes as u64);
+        let payload_end = payload_at.wrapping_add(payload_bytes);
+        let frame_end = offset.wrapping_add(self.codec.frame_bytes(payload_bytes));
         let search_from = self.search_from(offset, frame_end);
         let cut = Bad { offset, kind: BadKind::Cut, search_from };
         // Before any allocation: the file has these bytes, and the limit allows them.
         if payload_end > self.window.len()? && !planted!(ClaimedLengthAllocated) {
-            return Ok(Some(Loaded::Bad(cut)));
+            return Ok(Loaded::Bad(cut));
         }
         // A list of segments may be longer than all that is lent to a reader, and than its limit: only whoever opens the log looks into it.
         let long_control =
@@ -362,26 +343,36 @@ where
             let found = self.checksum(header.checksum, payload_at, payload_bytes)?;
             if found != header.payload_checksum {
                 let kind = BadKind::Payload { expected: header.payload_checksum, found };
-                return Ok(Some(Loaded::Bad(Bad { offset, kind, search_from })));
+                return Ok(Loaded::Bad(Bad { offset, kind, search_from }));
             }
             if long_control {
-                self.window.at(offset, header_bytes.saturating_add(CONTROL_BYTES_MAX + 1))?;
-                return Ok(Some(Loaded::LongControl));
+                self.window.at(offset, header_bytes.wrapping_add(CONTROL_BYTES_MAX + 1))?;
+                return Ok(Loaded::LongControl);
             }
             let limit = u64::from(self.record_bytes_max);
-            let error = Error::Limit { what: Limit::RecordBytes, found: payload_bytes, limit };
-            return Err(self.window.source().fails(error));
+            let what = Limit::RecordBytes;
+            return Err(self.window.fails(Trouble::Limit { what, found: payload_bytes, limit }));
         }
-        let need = header_bytes.saturating_add(header.payload_bytes as usize);
+        let need = header_bytes.wrapping_add(header.payload_bytes as usize);
         let loaded = self.window.at(offset, need)?.len();
-        Ok((loaded < need).then_some(Loaded::Bad(cut)))
+        Ok(if loaded < need { Loaded::Bad(cut) } else { Loaded::Whole })
     }
 }
 
-/// What is to be said of a payload in place of bringing it into the window.
+impl<R, B> Frames<R, B>
+where
+    R: Source<Label = NameBuf>,
+{
+    pub(crate) const fn name(&self) -> &NameBuf {
+        self.window.name()
+    }
+}
+
+/// What became of bringing a payload into the window.
 enum Loaded {
+    Whole,
     Bad(Bad),
-    /// A control frame that is longer than any that is obeyed, and verifies.
+    /// A control frame that is longer than any that is obeyed, and verifies: its first bytes are there, and one more than any that is obeyed has.
     LongControl,
 }
 
@@ -422,17 +413,21 @@ impl Bad {
         file: &NameBuf,
         entry_id: Option<EntryId>,
     ) -> Error<E> {
+        self.trouble(entry_id).with(file.clone())
+    }
+
+    /// The same, without the file's name.
+    pub(crate) fn trouble<E>(self, entry_id: Option<EntryId>) -> Trouble<E> {
+        let offset = self.offset;
         let kind = match self.kind {
-            BadKind::Newer => {
-                return Error::NewerFrame { file: file.clone(), offset: self.offset };
-            }
+            BadKind::Newer => return Trouble::NewerFrame { offset },
             BadKind::Blank => CorruptionKind::Absent { cut: false },
             BadKind::Cut => CorruptionKind::Absent { cut: true },
             BadKind::Header => CorruptionKind::FrameHeader,
             BadKind::Payload { expected, found } => CorruptionKind::Payload { expected, found },
             BadKind::Position { expected, found } => CorruptionKind::Position { expected, found },
         };
-        Error::Corrupt(Corruption { file: file.clone(), offset: self.offset, entry_id, kind })
+        Trouble::Damage { offset, entry_id, kind }
     }
 }
 

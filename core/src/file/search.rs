@@ -60,7 +60,7 @@ where
         let mut found = candidates.filter_map(|at| {
             let candidate = bytes.get(at..)?;
             let distance = at as u64;
-            match codec.judge(from.saturating_add(distance), position, candidate)? {
+            match codec.judge(from.wrapping_add(distance), position, candidate)? {
                 Decoded::Frame(header) if may_follow(&header, position, distance) => {
                     is_vouched_for(codec, &header, candidate, &mut budget).then_some(header)
                 }
@@ -104,33 +104,33 @@ where
                     written_end = written_end.max(offset);
                 }
                 room = fill;
-                offset = offset.saturating_add(leap);
+                offset = offset.wrapping_add(leap);
                 continue;
             }
             room = None;
             let last = stride.iter().rposition(|&byte| byte != 0 && byte != 0xFF).unwrap_or(0);
-            written_end = written_end.max(offset.saturating_add(last as u64).saturating_add(1));
+            written_end = written_end.max(offset.wrapping_add(last as u64).wrapping_add(1));
             let candidate = codec.judge(offset, position, bytes);
             let Some(Decoded::Frame(header)) = candidate else {
-                offset = offset.saturating_add(alignment);
+                offset = offset.wrapping_add(alignment);
                 continue;
             };
             if !may_follow(&header, position, offset.saturating_sub(from)) {
-                offset = offset.saturating_add(alignment);
+                offset = offset.wrapping_add(alignment);
                 continue;
             }
             if is_weak(codec) {
                 // Out of budget, which only a file made for it is, a synced header counts as proof: an error is safer than a shorter log.
                 let whole = self.is_whole(offset, &header, &mut budget)?;
                 if !whole.unwrap_or(header.flags.synced) {
-                    offset = offset.saturating_add(alignment);
+                    offset = offset.wrapping_add(alignment);
                     continue;
                 }
             }
             if stop(self, offset, &header)? {
                 return Ok(Behind { found: Some(offset), written_end });
             }
-            let frame_end = offset.saturating_add(codec.frame_bytes(header.payload_bytes.into()));
+            let frame_end = offset.wrapping_add(codec.frame_bytes(header.payload_bytes.into()));
             written_end = written_end.max(frame_end);
             offset = frame_end;
         }

@@ -219,7 +219,7 @@ where
         position: u32,
         payload: &[u8],
     ) -> Result<Header, Error<A::Error>> {
-        if codec.form() == Form::Full && B::PLENTY {
+        if codec.form() == Form::Full {
             return self.append(codec, flags, position, payload);
         }
         let frame_bytes = codec.frame_bytes(payload.len() as u64);
@@ -229,13 +229,8 @@ where
         }
         let (offset, payload_bytes) = (self.offset(), length(payload.len()));
         let sum = |crc: Crc, seed| crc.update(seed, payload);
-        if B::PLENTY {
-            let (head, header) = codec.encode_compact(offset, flags, position, payload_bytes, sum);
-            self.place(codec, &head, payload, frame_bytes)?;
-            return Ok(header);
-        }
-        let (head, header) = codec.encode_head(offset, flags, position, payload_bytes, sum);
-        self.place(codec, head.as_slice(), payload, frame_bytes)?;
+        let (head, header) = codec.encode_compact(offset, flags, position, payload_bytes, sum);
+        self.place(codec, &head, payload, frame_bytes)?;
         Ok(header)
     }
 

@@ -4,20 +4,20 @@
 
 use embedded_io::{Error as _, ErrorKind};
 
-use crate::error::{Error, Operation};
+use crate::error::{Error, Limit, Operation};
 use crate::storage::NameBuf;
 
 use super::memory::{Buffer, Own, grow};
-use super::source::Source;
+use super::source::{Source, Trouble};
 
 /// Blocks that a look ahead may fill, so that a batch need not be read twice.
 const LOOK_AHEAD_BLOCKS: usize = 16;
 
 /// A sliding view of a file.
 #[derive(Debug)]
-pub(crate) struct Window<R, B = Own> {
+pub(crate) struct Window<R: Source, B = Own> {
     file: R,
-    name: NameBuf,
+    label: R::Label,
     buffer: B,
     base: u64,
     filled: usize,
@@ -40,23 +40,19 @@ where
     /// Takes over `buffer` as its memory, so that one allocation serves all files of a log.
     pub(crate) fn new(
         file: R,
-        name: NameBuf,
+        label: R::Label,
         mut buffer: B,
         block_bytes: usize,
     ) -> Result<Self, Error<R::Error>> {
         grow(&mut buffer, block_bytes)?;
-        Ok(Self::over(file, name, buffer, block_bytes))
+        Ok(Self::over(file, label, buffer, block_bytes))
     }
 
     /// The same with memory that is as long.
-    pub(crate) fn over(file: R, name: NameBuf, buffer: B, block_bytes: usize) -> Self {
+    pub(crate) fn over(file: R, label: R::Label, buffer: B, block_bytes: usize) -> Self {
         let (base, filled, trusted, pinned, loads) = (0, 0, 0, None, 0);
         let kept_bytes = block_bytes;
-        Self { file, name, buffer, base, filled, block_bytes, kept_bytes, trusted, pinned, loads }
-    }
-
-    pub(crate) fn name(&self) -> &NameBuf {
-        &self.name
+        Self { file, label, buffer, base, filled, block_bytes, kept_bytes, trusted, pinned, loads }
     }
 
     /// Gives the memory back for the next file.
@@ -75,9 +71,14 @@ where
         &mut self.file
     }
 
+    /// Something about the file failed.
+    pub(crate) fn fails(&mut self, trouble: Trouble<R::Error>) -> R::Fault {
+        self.file.fails(&self.label, trouble)
+    }
+
     /// The bound on the file's length.
     pub(crate) fn len(&mut self) -> Result<u64, R::Fault> {
-        self.file.bound().map_err(|source| unread(&mut self.file, &self.name, source))
+        self.file.bound().map_err(|source| unread(&mut self.file, &self.label, source))
     }
 
     /// Forgets what was read, so that it is read anew.
@@ -104,7 +105,7 @@ where
 
     /// Reads past what is held, which stays. Fewer bytes than asked for: the file ends.
     pub(crate) fn peek(&mut self, at: u64, into: &mut [u8]) -> Result<usize, R::Fault> {
-        read_at(&mut self.file, &self.name, at, into)
+        read_at(&mut self.file, &self.label, at, into)
     }
 
     /// The bytes that are there from `offset` on, without reading: often fewer than the file has.
@@ -130,7 +131,7 @@ where
             return self.held_apart(offset).get(..bytes).unwrap_or_default();
         }
         let start = self.index(offset);
-        let end = start.saturating_add(bytes);
+        let end = start.wrapping_add(bytes);
         if end > self.filled {
             return &[];
         }
@@ -201,7 +202,13 @@ where
         self.base = offset;
         self.filled = kept;
         if self.buffer.as_ref().len() < need {
-            grow(&mut self.buffer, need).map_err(|error| self.file.fails(error))?;
+            if !self.buffer.lengthen(need) {
+                return Err(self.fails(Trouble::Limit {
+                    what: Limit::Memory,
+                    found: need as u64,
+                    limit: usize::MAX as u64,
+                }));
+            }
         } else if self.buffer.as_ref().len() > self.kept_bytes
             && need <= self.block_bytes
             && kept == 0
@@ -211,15 +218,15 @@ where
         }
         // A block at a time, however large the buffer has become: what is judged next is then still near the CPU.
         let end =
-            need.max(self.filled.saturating_add(self.block_bytes)).min(self.buffer.as_ref().len());
+            need.max(self.filled.wrapping_add(self.block_bytes)).min(self.buffer.as_ref().len());
         while self.filled < need {
-            let position = self.base.saturating_add(self.filled as u64);
+            let position = self.base.wrapping_add(self.filled as u64);
             let room = self.buffer.as_mut().get_mut(self.filled..end).unwrap_or_default();
             match self.file.read(position, room) {
                 Ok(0) => break,
-                Ok(count) => self.filled = self.filled.saturating_add(count).min(end),
+                Ok(count) => self.filled = self.filled.wrapping_add(count).min(end),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(unread(&mut self.file, &self.name, error)),
+                Err(error) => return Err(unread(&mut self.file, &self.label, error)),
             }
         }
         Ok(())
@@ -256,10 +263,25 @@ where
     }
 }
 
+#[cold]
+#[inline(never)]
+fn unread<R: Source>(file: &mut R, label: &R::Label, source: R::Error) -> R::Fault {
+    file.fails(label, Trouble::Store { operation: Operation::Read, source })
+}
+
+impl<R, B> Window<R, B>
+where
+    R: Source<Label = NameBuf>,
+{
+    pub(crate) const fn name(&self) -> &NameBuf {
+        &self.label
+    }
+}
+
 /// Reads until `into` is full or the file ends, and tells how much it was.
 pub(crate) fn read_at<R>(
     file: &mut R,
-    name: &NameBuf,
+    label: &R::Label,
     at: u64,
     into: &mut [u8],
 ) -> Result<usize, R::Fault>
@@ -268,18 +290,12 @@ where
 {
     let mut filled = 0_usize;
     while let Some(room) = into.get_mut(filled..).filter(|room| !room.is_empty()) {
-        match file.read(at.saturating_add(filled as u64), room) {
+        match file.read(at.wrapping_add(filled as u64), room) {
             Ok(0) => break,
-            Ok(count) => filled = filled.saturating_add(count),
+            Ok(count) => filled = filled.wrapping_add(count),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(unread(file, name, error)),
+            Err(error) => return Err(unread(file, label, error)),
         }
     }
     Ok(filled.min(into.len()))
-}
-
-#[cold]
-#[inline(never)]
-fn unread<R: Source>(file: &mut R, name: &NameBuf, source: R::Error) -> R::Fault {
-    file.fails(Error::Store { operation: Operation::Read, file: name.clone(), source })
 }

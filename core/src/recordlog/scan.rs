@@ -13,6 +13,7 @@ use crate::error::{Corruption, CorruptionKind, Error};
 use crate::file::behind::InPlace;
 use crate::file::frames::{BadKind, Frames, Next};
 use crate::file::memory::Buffer;
+use crate::file::source::Source;
 use crate::file::window::Window;
 use crate::storage::{NameBuf, ReadFile, StoreError};
 
@@ -20,7 +21,7 @@ use super::options::Checked;
 
 /// What the first bytes of a record log say.
 #[derive(Debug)]
-pub(super) enum Opened<R, B> {
+pub(super) enum Opened<R: Source, B> {
     Log(Scan<R, B>),
     /// Its creation was cut short; nothing was ever acknowledged in it.
     Unfinished {
@@ -33,7 +34,7 @@ pub(super) enum Opened<R, B> {
 
 /// The records of a log, in order.
 #[derive(Debug)]
-pub(super) struct Scan<R, B> {
+pub(super) struct Scan<R: Source, B> {
     frames: Frames<R, B>,
     pub(super) dead_bytes: u64,
     /// The last frame seen is a close frame.

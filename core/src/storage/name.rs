@@ -119,6 +119,8 @@ impl<'a> Name<'a> {
 impl<'a> Folder<'a> {
     /// The directory itself.
     pub const ROOT: Self = Self { text: "" };
+    /// Where a log is unless its options say otherwise.
+    pub(crate) const WAL: Self = Self { text: "wal" };
 
     /// Checks a folder's name; the empty one is [`Folder::ROOT`].
     ///

@@ -50,6 +50,7 @@ mod segment;
 mod segments;
 #[cfg(feature = "alloc")]
 mod staged;
+#[cfg(feature = "alloc")]
 mod tail;
 #[cfg(feature = "alloc")]
 mod tail_end;

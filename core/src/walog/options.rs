@@ -330,14 +330,12 @@ impl WalOptions {
         bad.end()
     }
 
-    /// The folder, in which the longest of a log's names is one.
-    pub(super) fn checked_folder(&self) -> Result<FolderBuf, NameError> {
-        let folder = match &self.folder {
-            None => FolderBuf::new("wal")?,
-            Some(folder) => folder.clone()?,
-        };
+    /// The folder, in which the longest of a log's names is one; `None` is [`Folder::WAL`].
+    pub(super) fn checked_folder(&self) -> Result<Option<FolderBuf>, NameError> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let folder = folder.as_ref().map_err(|error| *error)?;
         numbered(folder.as_folder(), u32::MAX, EXTENSION)?;
-        Ok(folder)
+        Ok(Some(folder.clone()))
     }
 
     #[cfg(feature = "alloc")]
@@ -414,7 +412,7 @@ pub(crate) struct Reading {
 #[cfg(feature = "alloc")]
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    folder: FolderBuf,
+    folder: Option<FolderBuf>,
     pub(crate) segment_bytes: u64,
     pub(crate) segment_age_ms_max: Option<u64>,
     pub(crate) segments_max: u32,
@@ -456,7 +454,7 @@ impl Settings {
     }
 
     pub(crate) fn folder(&self) -> Folder<'_> {
-        self.folder.as_folder()
+        self.folder.as_ref().map_or(Folder::WAL, FolderBuf::as_folder)
     }
 
     /// The name of a segment's file. The check has tried the longest one.

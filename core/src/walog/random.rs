@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use crate::EntryId;
 use crate::error::Error;
 use crate::file::frames::Cursor;
+use crate::file::source::Source;
 use crate::mode::ReadMode;
 use crate::storage::{Directory, ReadFile, StoreError};
 
@@ -20,7 +21,7 @@ use super::segment::SegmentReader;
 
 /// The segment that an entry was read from last.
 #[derive(Debug)]
-pub(super) struct Access<R> {
+pub(super) struct Access<R: Source> {
     segment: Segment,
     reader: SegmentReader<R>,
     /// The entry at which the reader stands, counted from 1; none if it stands at none.

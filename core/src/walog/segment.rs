@@ -9,10 +9,12 @@ use crate::bytes::frame::Codec;
 use crate::bytes::header::{
     Decoded, FileHeader as _, SEGMENT_HEADER_BYTES, SegmentHeader, segment_salt,
 };
-use crate::error::{Corruption, CorruptionKind, Error};
+use crate::error::CorruptionKind;
+#[cfg(feature = "alloc")]
+use crate::error::Error;
 use crate::file::frames::{Bad, BadKind, Cursor, Frame, Frames, Next};
 use crate::file::memory::{Buffer, Own};
-use crate::file::source::Source;
+use crate::file::source::{Source, Trouble};
 use crate::file::window::Window;
 use crate::storage::NameBuf;
 
@@ -23,7 +25,7 @@ use super::options::Reading;
 
 /// Reads one segment.
 #[derive(Debug)]
-pub(crate) struct SegmentReader<R, B = Own> {
+pub(crate) struct SegmentReader<R: Source, B = Own> {
     frames: Frames<R, B>,
     number: u32,
     first_id: u64,
@@ -94,7 +96,7 @@ enum Step {
 #[cfg(feature = "alloc")]
 pub(crate) fn frames<R, B>(
     file: R,
-    name: NameBuf,
+    name: R::Label,
     buffer: B,
     reading: Reading,
     log_id: u64,
@@ -146,10 +148,6 @@ where
         }
     }
 
-    pub(crate) fn name(&self) -> &NameBuf {
-        self.frames.name()
-    }
-
     pub(crate) const fn number(&self) -> u32 {
         self.number
     }
@@ -166,11 +164,10 @@ where
         self.frames.cursor()
     }
 
-    /// The torn tail, once the segment has ended with one.
-    pub(crate) fn torn_tail(&self) -> Option<TornTail> {
+    /// Where the torn tail begins, and its bytes, once the segment has ended with one.
+    pub(crate) fn torn(&self) -> Option<(u64, u64)> {
         let ending = self.ending.filter(|ending| ending.torn_bytes > 0)?;
-        let (offset, bytes) = (ending.cursor.offset, ending.torn_bytes);
-        Some(TornTail { file: self.name().clone(), offset, bytes })
+        Some((ending.cursor.offset, ending.torn_bytes))
     }
 
     /// Goes to the place in front of a frame that was passed before, or of the first.
@@ -262,15 +259,14 @@ where
     #[cold]
     #[inline(never)]
     fn is_missing(&mut self) -> R::Fault {
-        let error = Error::Missing { file: self.name().clone() };
-        self.frames.source().fails(error)
+        self.frames.window().fails(Trouble::Missing)
     }
 
     #[cold]
     #[inline(never)]
     fn is_damaged(&mut self, offset: u64, kind: CorruptionKind) -> R::Fault {
-        let (file, entry_id) = (self.name().clone(), Some(self.next_id()));
-        self.frames.source().fails(Corruption { file, offset, entry_id, kind }.into())
+        let entry_id = Some(self.next_id());
+        self.frames.window().fails(Trouble::Damage { offset, entry_id, kind })
     }
 
     /// Where the bytes come from.
@@ -383,8 +379,7 @@ where
             Ok(Control::Prune { oldest }) => self.marks.oldest = self.marks.oldest.max(oldest),
             Ok(Control::Mark | Control::Checkpoint { .. } | Control::Ignored) => {}
             Err(BadControl::Newer(_)) => {
-                let error = Error::NewerFrame { file: self.name().clone(), offset };
-                return Err(self.frames.source().fails(error));
+                return Err(self.frames.window().fails(Trouble::NewerFrame { offset }));
             }
             Ok(Control::Resume { .. } | Control::End { .. }) | Err(BadControl::Length) => {
                 return Err(self.is_damaged(offset, CorruptionKind::Control));
@@ -444,6 +439,22 @@ where
         let short = file_end < start.offset;
         self.ending = Some(Ending { cursor: start, torn_bytes, short });
         Ok(Step::End)
+    }
+}
+
+impl<R, B> SegmentReader<R, B>
+where
+    B: Buffer,
+    R: Source<Label = NameBuf>,
+{
+    pub(crate) fn name(&self) -> &NameBuf {
+        self.frames.name()
+    }
+
+    /// The torn tail, once the segment has ended with one.
+    pub(crate) fn torn_tail(&self) -> Option<TornTail> {
+        let (offset, bytes) = self.torn()?;
+        Some(TornTail { file: self.name().clone(), offset, bytes })
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::bytes::crc::Crc;
 use crate::bytes::frame::{Codec, Flags, Header};
 use crate::error::Error;
-use crate::file::memory::{Buffer, Own};
+use crate::file::memory::Own;
 use crate::file::sink::Sink;
 use crate::storage::{AppendFile, NameBuf, StoreError};
 
@@ -11,10 +11,10 @@ use super::segment::End;
 
 /// The tail segment.
 #[derive(Debug)]
-pub(super) struct Tail<A, B = Own> {
-    sink: Option<Sink<A, B>>,
+pub(super) struct Tail<A> {
+    sink: Option<Sink<A>>,
     /// Memory for the sink while there is none.
-    buffer: B,
+    buffer: Own,
     codec: Codec,
     /// Where the frames end while there is no sink.
     offset: u64,
@@ -36,16 +36,15 @@ pub(super) struct Tail<A, B = Own> {
     header_oldest: u32,
 }
 
-impl<A, B> Tail<A, B>
+impl<A> Tail<A>
 where
-    B: Buffer,
     A: AppendFile,
     A::Error: StoreError,
 {
     pub(super) fn absent() -> Self {
         Self {
             sink: None,
-            buffer: B::default(),
+            buffer: Own::new(),
             codec: Codec::new(Crc::detect(), 0, 4),
             offset: 0,
             short: false,
@@ -61,12 +60,12 @@ where
         }
     }
 
-    pub(super) fn keep_buffer(&mut self, buffer: B) {
+    pub(super) fn keep_buffer(&mut self, buffer: Own) {
         self.buffer = buffer;
     }
 
     /// Memory for the sink of the next file; what was in it must have been written out.
-    pub(super) fn take_buffer(&mut self) -> B {
+    pub(super) fn take_buffer(&mut self) -> Own {
         match &mut self.sink {
             Some(sink) => sink.take_buffer(),
             None => core::mem::take(&mut self.buffer),
@@ -91,7 +90,7 @@ where
     }
 
     /// The file of an adopted segment is open for appending.
-    pub(super) fn attach(&mut self, codec: Codec, sink: Sink<A, B>) {
+    pub(super) fn attach(&mut self, codec: Codec, sink: Sink<A>) {
         self.codec = codec;
         self.sink = Some(sink);
         self.short = false;
@@ -101,7 +100,7 @@ where
     pub(super) fn create(
         &mut self,
         codec: Codec,
-        sink: Sink<A, B>,
+        sink: Sink<A>,
         name_synced: bool,
         header_oldest: u32,
     ) {
@@ -136,7 +135,7 @@ where
     }
 
     #[inline]
-    pub(super) fn sink(&mut self) -> Result<&mut Sink<A, B>, Error<A::Error>> {
+    pub(super) fn sink(&mut self) -> Result<&mut Sink<A>, Error<A::Error>> {
         self.sink.as_mut().ok_or_else(not_open)
     }
 

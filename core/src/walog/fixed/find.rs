@@ -1,18 +1,18 @@
 //! What there is of a log: the tail, the chain below it, and what lies above. FORMAT.md, "Where a WAL ends", rules 1, 2 and 6.
 //!
-//! Must never change anything, and never take for an end what nobody has read.
+//! Must never change anything, but for deleting what is dead when it is all judged, and never take for an end what nobody has read.
 
 use crate::bytes::header::SegmentHeader;
 use crate::error::{CorruptionKind, Limit, Operation};
 use crate::file::frames::Frames;
 use crate::file::source::Keeping;
 use crate::file::window::Window;
-use crate::storage::{Directory, NameBuf};
+use crate::storage::Directory;
 
 use super::super::headless::{self, Purpose};
 use super::super::options::Reading;
 use super::super::segment::End;
-use super::account::Failed;
+use super::account::{Failed, is_absence};
 use super::ahead::Ahead;
 use super::walk::{File, Kept, Lent, Seen, Walk};
 
@@ -56,13 +56,7 @@ impl<D: Directory> Walk<'_, D> {
             // A name that only a cache has must not become part of what is built upon.
             self.sync_dir()?;
         }
-        let mut ahead = Ahead::default();
-        let count = self.look(u32::MAX, &mut ahead)?;
-        // No more files than a log can leave: what follows takes a look at all names for each.
-        let limit = u64::from(self.settings.segments_max).saturating_mul(2).saturating_add(16);
-        self.account.at_most(Limit::Segments, count.into(), limit)?;
-        found.highest = ahead.highest();
-        self.tail(purpose, &mut ahead, &mut found.tail)?;
+        self.tail(purpose, found)?;
         let Some(tail) = &found.tail else { return self.check_unfinished_only(buffer) };
         let (number, log_id) = (tail.segment, tail.common.log_id);
         found.oldest = tail.oldest;
@@ -75,16 +69,21 @@ impl<D: Directory> Walk<'_, D> {
             match self.chain(found) {
                 Ok(()) => return Ok(()),
                 // Segments that are missing may have been pruned since the tail began: its prune frames tell.
-                Err(failed) => self.account.forget_absence(failed)?,
+                Err(failed) => self.account.forget_if(failed, is_absence)?,
             }
         }
         self.scan(buffer, found)?;
         self.chain(found)?;
         found.oldest = found.oldest.min(number);
-        Ok(())
+        match &found.tail {
+            // Before anything is created: who tries again and again on a full medium must not leave one more file each time.
+            Some(tail) if purpose == Purpose::Write => self.delete_dead(tail, found.oldest),
+            _ => Ok(()),
+        }
     }
 
     /// Finds the first segment of the chain, its first id, and how many there are.
+    #[inline(never)]
     fn chain(&self, found: &mut Found) -> Result<(), Failed> {
         let Found { tail: Some(tail), oldest, first, first_id, segments, .. } = found else {
             return Ok(());
@@ -99,23 +98,25 @@ impl<D: Directory> Walk<'_, D> {
         })
     }
 
-    /// Reads the header of the highest segment that has one which verifies. `ahead` holds the highest numbers.
-    fn tail(
-        &self,
-        purpose: Purpose,
-        ahead: &mut Ahead,
-        into: &mut Option<SegmentHeader>,
-    ) -> Result<(), Failed> {
+    /// Reads the header of the highest segment that has one which verifies. Apart, so that its stack is not needed for what follows.
+    #[inline(never)]
+    fn tail(&self, purpose: Purpose, found: &mut Found) -> Result<(), Failed> {
+        let mut ahead = Ahead::default();
+        let count = self.look(u32::MAX, &mut ahead)?;
+        // No more files than a log can leave: what follows takes a look at all names for each.
+        let limit = self.settings.segments_max.saturating_mul(2).saturating_add(16);
+        self.account.at_most(Limit::Segments, count as usize, limit)?;
+        found.highest = ahead.highest();
         let mut bound = u32::MAX;
-        while let Some(number) = self.next_down(bound, ahead)? {
+        while let Some(number) = self.next_down(bound, &mut ahead)? {
             if purpose == Purpose::Write {
                 // What is read from here on is what the medium has.
                 let file = File::Segment(number);
                 let synced = self.dir.sync_file(self.name(file)?.as_name());
                 self.on(synced, Operation::Sync, file)?;
             }
-            self.header(number, into)?;
-            if let Some(header) = into {
+            self.header(number, &mut found.tail)?;
+            if let Some(header) = &found.tail {
                 return self.check(number, header);
             }
             bound = number.saturating_sub(1);
@@ -123,30 +124,45 @@ impl<D: Directory> Walk<'_, D> {
         Ok(())
     }
 
-    /// Reads the tail to its end.
+    /// Reads the tail to its end. What is opened is large: apart, so that it is not on the stack of the rest.
+    #[inline(never)]
     fn scan(&self, buffer: Lent<'_>, found: &mut Found) -> Result<(), Failed> {
         let Some(tail) = &found.tail else { return Ok(()) };
-        let (file, name) = self.open_file(tail.segment)?;
-        found.end = self.read_through(file, name, tail, buffer)?;
-        let marked = found.end.as_ref().map_or(0, |end| end.marks.oldest);
-        found.oldest = tail.oldest.max(marked);
+        let mut opened = None;
+        self.open(tail, None, buffer, &mut opened)?;
+        let Some(reader) = &mut opened else { return Ok(()) };
+        while self.advance(reader)? {}
+        let end = reader.tail_end();
+        let (offset, limit) = (end.ending.cursor.offset, u64::from(u32::MAX));
+        if offset > limit {
+            return Err(self.account.limit(Limit::FileBytes, offset, limit));
+        }
+        found.oldest = tail.oldest.max(end.marks.oldest);
+        found.end = Some(end);
         Ok(())
     }
 
-    /// Apart, so that its stack is not needed while the file is looked for.
+    /// Deletes every file that is not of the log, lowest first.
     #[inline(never)]
-    fn read_through(
-        &self,
-        file: D::Reader,
-        name: NameBuf,
-        header: &SegmentHeader,
-        buffer: Lent<'_>,
-    ) -> Result<Option<End>, Failed> {
-        let mut opened = None;
-        self.begin(file, name, header, None, buffer, &mut opened);
-        let Some(reader) = &mut opened else { return Ok(None) };
-        while self.advance(reader)? {}
-        Ok(Some(reader.tail_end()))
+    fn delete_dead(&self, tail: &SegmentHeader, oldest: u32) -> Result<(), Failed> {
+        let mut last = 0;
+        loop {
+            // The walk comes by the lowest last.
+            let mut lowest = 0;
+            self.down(tail, oldest, &mut |seen| {
+                if let Seen::Dead(number) = seen
+                    && number > last
+                {
+                    lowest = number;
+                }
+            })?;
+            if lowest == 0 {
+                break;
+            }
+            self.delete(lowest)?; // crash: a dead segment that is still there, or comes back, is as dead as before.
+            last = lowest;
+        }
+        self.delete_between(tail.segment, u64::MAX)
     }
 
     /// The frames of a segment whose header cannot be read.
@@ -156,9 +172,9 @@ impl<D: Directory> Walk<'_, D> {
         number: u32,
         buffer: Lent<'b>,
     ) -> Result<Frames<Kept<D>, Lent<'b>>, Failed> {
-        let (file, name) = self.open_file(number)?;
+        let file = self.open_file(number)?;
         let Reading { read_bytes, record_bytes_max } = self.settings.reading;
-        let window = Window::over(Keeping::new(file), name, buffer, read_bytes);
+        let window = Window::over(Keeping::new(file), (), buffer, read_bytes);
         Ok(headless::frames(window, record_bytes_max, log_id, number))
     }
 
@@ -167,7 +183,7 @@ impl<D: Directory> Walk<'_, D> {
     fn check_unfinished(&self, log_id: u64, number: u32, buffer: Lent<'_>) -> Result<(), Failed> {
         let mut frames = self.headless(log_id, number, buffer)?;
         let judged = headless::judge_unfinished(&mut frames, log_id, number);
-        if judged.map_err(|failed| self.account.take_over(failed, frames.source()))? {
+        if judged.map_err(|_| self.take_over(number, frames.source()))? {
             return Ok(());
         }
         Err(self.broken(number, CorruptionKind::FileHeader))
@@ -180,10 +196,9 @@ impl<D: Directory> Walk<'_, D> {
         while let Some(number) = self.above(last)? {
             let mut frames = self.headless(0, number, &mut *buffer)?;
             // The header was written with its padding, and may have been torn with it.
-            let header_bytes = self.settings.header_bytes.into();
+            let header_bytes = self.settings.header_bytes() as u64;
             let written_end = frames.search_written(header_bytes);
-            let written_end =
-                written_end.map_err(|failed| self.account.take_over(failed, frames.source()))?;
+            let written_end = written_end.map_err(|_| self.take_over(number, frames.source()))?;
             if written_end > header_bytes || (last == 0 && number != 1) {
                 return Err(self.broken(number, CorruptionKind::FileHeader));
             }

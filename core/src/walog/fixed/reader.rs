@@ -7,6 +7,7 @@ use core::fmt;
 use crate::EntryId;
 use crate::bytes::header::SegmentHeader;
 use crate::error::Error;
+use crate::file::source::Trouble;
 use crate::mode::ReadMode;
 use crate::storage::Directory;
 
@@ -16,7 +17,7 @@ use super::super::options::WalOptions;
 use super::Settings;
 use super::account::{Account, Failed, told};
 use super::find::Found;
-use super::walk::{Lent, Reader, Walk};
+use super::walk::{File, Lent, Reader, Walk};
 use super::writer::FixedWalWriter;
 
 /// Reads a log of raw records in memory that the caller lends, without a heap.
@@ -67,16 +68,17 @@ impl<'b, D: Directory> FixedWalReader<'b, D> {
         buffer: &'b mut [u8],
         mut found: Found,
     ) -> Result<Self, Error<D::Error>> {
-        let (settings, beginning) = super::settings(&options, &dir.capabilities(), buffer.len())?;
+        let mut settings = Settings::NONE;
+        super::settings(&options, &dir.capabilities(), buffer.len(), &mut settings)?;
         let mut next = None;
-        told(|account| {
+        told(&settings, |account| {
             let walk = Walk { dir: &dir, settings: &settings, account };
             if found.tail.is_none() {
                 walk.find(Purpose::Read, buffer, &mut found)?;
             }
             if found.tail.is_some() { walk.live(found.first, &mut next) } else { Ok(()) }
         })?;
-        let first_id = next.as_ref().map_or(beginning.first_id.get(), |first| first.first_id);
+        let first_id = next.as_ref().map_or(options.first_id.get(), |first| first.first_id);
         let last_id = EntryId::new(first_id.saturating_sub(1));
         let (tail, dense, current, torn) = (found.tail, found.is_dense(), None, None);
         Ok(Self { dir, settings, tail, dense, mode, buffer, current, next, last_id, torn })
@@ -89,8 +91,11 @@ impl<'b, D: Directory> FixedWalReader<'b, D> {
     /// the directory reports. There are no more entries after an error.
     #[expect(clippy::should_implement_trait, reason = "the entry is lent, which Iterator cannot")]
     pub fn next(&mut self) -> Result<Option<RawEntry<'_>>, Error<D::Error>> {
-        if !told(|account| self.advance(account))? {
-            return Ok(None);
+        let account = Account::new();
+        match self.advance(&account) {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(failed) => return Err(account.tell(failed, &self.settings)),
         }
         let Some(current) = &self.current else { return Ok(None) };
         let entry = current.entry();
@@ -118,17 +123,17 @@ impl<'b, D: Directory> FixedWalReader<'b, D> {
                 if walk.advance(current)? {
                     return Ok(true);
                 }
-                self.torn = current.torn_tail();
+                let (segment, torn) = (File::Segment(current.number()), current.torn());
                 if let Some(current) = self.current.take() {
                     self.buffer = current.into_buffer();
                 }
-                if let Some(TornTail { file, offset, bytes }) = &self.torn
-                    && self.mode == ReadMode::Strict
-                {
-                    let (file, offset, bytes, last_id) =
-                        (file.clone(), *offset, *bytes, self.last_id);
-                    let error = Error::TornTail { file, offset, bytes, last_id };
-                    return Err(account.give(error));
+                if let Some((offset, bytes)) = torn {
+                    let file = walk.name(segment)?;
+                    self.torn = Some(TornTail { file, offset, bytes });
+                    if self.mode == ReadMode::Strict {
+                        let torn = Trouble::TornTail { offset, bytes, last_id: self.last_id };
+                        return Err(account.give(segment, torn));
+                    }
                 }
             }
             if !self.open_next(account)? {
@@ -192,8 +197,15 @@ impl<D: Directory> FixedWalWriter<'_, D> {
         D: Clone,
     {
         self.flush()?;
+        let mut tail = None;
+        self.told(|wal, account| {
+            let (walk, number) = (wal.walk(account), wal.tail.number);
+            walk.live(number, &mut tail)?;
+            // Nobody else writes here; but what is not the log's own must not be shown as it.
+            tail.as_ref().map_or(Ok(()), |tail| walk.is_ours(number, tail, wal.log_id))
+        })?;
         let known = Found {
-            tail: self.header,
+            tail,
             oldest: self.oldest,
             first: self.first,
             first_id: self.first_id.get(),

@@ -2,19 +2,22 @@
 //!
 //! Must come to the same verdicts as the chain that is built with a table, and never change anything.
 
+use embedded_io::{Error as _, ErrorKind};
+
 use crate::bytes::crc::Crc;
 use crate::bytes::header::{Decoded, FileHeader as _, SEGMENT_HEADER_BYTES, SegmentHeader};
-use crate::error::{Corruption, CorruptionKind, Error, Operation};
-use crate::file::source::Keeping;
-use crate::file::window::{Window, read_at};
-use crate::storage::{Directory, Folder, Locking, NameBuf};
+use crate::error::{CorruptionKind, Operation};
+use crate::file::source::{Keeping, Trouble};
+use crate::file::window::Window;
+use crate::storage::{Directory, Folder, Locking, NameBuf, ReadFile as _};
 
 use super::super::chain::{self, Sealed, Segment};
-use super::super::name::{EXTENSION, LOCK, numbered, parse};
+use super::super::name::{EXTENSION, parse};
 use super::super::options::Reading;
 use super::super::segment::{self, SegmentReader};
 use super::Settings;
-use super::account::{Account, Failed, Told as _};
+pub(super) use super::account::File;
+use super::account::{Account, Failed};
 use super::ahead::Ahead;
 
 /// Memory that is lent for the time of a call.
@@ -31,15 +34,6 @@ pub(super) struct Walk<'d, D: Directory> {
     pub(super) dir: &'d D,
     pub(super) settings: &'d Settings,
     pub(super) account: &'d Account<D::Error>,
-}
-
-/// A file of the log.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum File {
-    /// Errors about the folder as a whole name its lock.
-    Lock,
-    /// The segment of that number.
-    Segment(u32),
 }
 
 /// A file that a walk comes by, from the tail downwards.
@@ -94,21 +88,14 @@ impl<D: Directory> Walk<'_, D> {
     }
 
     fn folder(&self) -> Folder<'_> {
-        self.settings.folder.as_folder()
+        self.settings.folder()
     }
 
     /// The name of a file. The check of the options has tried the longest one.
+    #[inline]
     pub(super) fn name(&self, file: File) -> Result<NameBuf, Failed> {
-        self.name_of(file).to(self.account)
-    }
-
-    fn name_of(&self, file: File) -> Result<NameBuf, Error<D::Error>> {
-        let folder = self.folder();
-        let name = match file {
-            File::Lock => NameBuf::join(folder, LOCK),
-            File::Segment(number) => numbered(folder, number, EXTENSION),
-        };
-        name.map_err(Error::Name)
+        let name = self.settings.name(file);
+        name.map_err(|error| self.account.give(file, Trouble::Name(error)))
     }
 
     /// What was being done when the directory failed, and to which file.
@@ -119,34 +106,38 @@ impl<D: Directory> Walk<'_, D> {
         operation: Operation,
         file: File,
     ) -> Result<T, Failed> {
-        result.map_err(|source| self.fails(operation, file, source))
+        result.map_err(|source| self.store_fails(file, operation, source))
     }
 
+    /// That the directory has failed.
     #[cold]
     #[inline(never)]
-    fn fails(&self, operation: Operation, file: File, source: D::Error) -> Failed {
-        self.account.give(match self.name_of(file) {
-            Ok(file) => Error::Store { operation, file, source },
-            Err(error) => error,
-        })
+    fn store_fails(&self, file: File, operation: Operation, source: D::Error) -> Failed {
+        self.account.give(file, Trouble::Store { operation, source })
+    }
+
+    /// Gives the account of what the file of a segment has kept.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn take_over(&self, number: u32, file: &mut Kept<D>) -> Failed {
+        self.account.give(File::Segment(number), file.take())
     }
 
     /// That a segment is damaged.
     #[cold]
     #[inline(never)]
     pub(super) fn broken(&self, number: u32, kind: CorruptionKind) -> Failed {
-        self.account.give(match self.name_of(File::Segment(number)) {
-            Ok(file) => Corruption { file, offset: 0, entry_id: None, kind }.into(),
-            Err(error) => error,
-        })
+        self.account
+            .give(File::Segment(number), Trouble::Damage { offset: 0, entry_id: None, kind })
     }
 
     /// Takes the lock.
+    #[inline(never)]
     pub(super) fn lock(&self) -> Result<D::Lock, Failed> {
-        let file = self.name(File::Lock)?;
-        match self.on(self.dir.lock(file.as_name()), Operation::Lock, File::Lock)? {
+        let file = File::Lock;
+        match self.on(self.dir.lock(self.name(file)?.as_name()), Operation::Lock, file)? {
             Locking::Acquired(lock) => Ok(lock),
-            Locking::Held { holder } => Err(self.account.give(Error::Held { file, holder })),
+            Locking::Held { holder } => Err(self.account.give(file, Trouble::Held { holder })),
         }
     }
 
@@ -172,12 +163,12 @@ impl<D: Directory> Walk<'_, D> {
 
     /// Opens a segment's file.
     #[inline(never)]
-    pub(super) fn open_file(&self, number: u32) -> Result<(D::Reader, NameBuf), Failed> {
+    pub(super) fn open_file(&self, number: u32) -> Result<D::Reader, Failed> {
         let file = File::Segment(number);
         let name = self.name(file)?;
         match self.on(self.dir.open(name.as_name()), Operation::Open, file)? {
-            Some(file) => Ok((file, name)),
-            None => Err(self.account.give(Error::Missing { file: name })),
+            Some(file) => Ok(file),
+            None => Err(self.account.give(file, Trouble::Missing)),
         }
     }
 
@@ -188,19 +179,25 @@ impl<D: Directory> Walk<'_, D> {
         number: u32,
         into: &mut Option<SegmentHeader>,
     ) -> Result<(), Failed> {
-        let (mut file, name) = self.open_file(number)?;
+        let mut file = self.open_file(number)?;
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
-        let count = read_at(&mut file, &name, 0, &mut bytes).to(self.account)?;
-        *into = match SegmentHeader::decode(Crc::detect(), bytes.get(..count).unwrap_or_default()) {
+        let mut filled = 0_usize;
+        while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
+            match file.read_at(filled as u64, room) {
+                Ok(0) => break,
+                Ok(count) => filled = filled.saturating_add(count),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                failed => {
+                    self.on(failed, Operation::Read, File::Segment(number))?;
+                }
+            }
+        }
+        let read = bytes.get(..filled.min(SEGMENT_HEADER_BYTES)).unwrap_or_default();
+        *into = match SegmentHeader::decode(Crc::detect(), read) {
             Decoded::Header(header) => Some(header),
             Decoded::Blank | Decoded::Bad => None,
             Decoded::Newer(newer) => {
-                return Err(self.account.give(Error::Newer {
-                    file: name,
-                    version: newer.version,
-                    form: newer.form,
-                    features: newer.features,
-                }));
+                return Err(self.account.give(File::Segment(number), Trouble::Newer(newer)));
             }
         };
         Ok(())
@@ -220,12 +217,27 @@ impl<D: Directory> Walk<'_, D> {
         chain::check(number, header).map_err(|broken| self.broken(broken.segment, broken.kind))
     }
 
+    /// The same, and of the log that has this id.
+    pub(super) fn is_ours(
+        &self,
+        number: u32,
+        header: &SegmentHeader,
+        log_id: u64,
+    ) -> Result<(), Failed> {
+        let (expected, found) = (log_id, header.common.log_id);
+        if found != expected {
+            return Err(self.broken(number, CorruptionKind::LogId { expected, found }));
+        }
+        self.check(number, header)
+    }
+
     /// Goes to the next entry of a segment.
     pub(super) fn advance(&self, reader: &mut Reader<'_, D>) -> Result<bool, Failed> {
-        reader.advance().map_err(|failed| self.account.take_over(failed, reader.source()))
+        reader.advance().map_err(|_| self.take_over(reader.number(), reader.source()))
     }
 
     /// Opens a segment of the log. What is opened is large, and goes to its place at once.
+    #[inline(never)]
     pub(super) fn open<'b>(
         &self,
         header: &SegmentHeader,
@@ -233,31 +245,19 @@ impl<D: Directory> Walk<'_, D> {
         buffer: Lent<'b>,
         into: &mut Option<Reader<'b, D>>,
     ) -> Result<(), Failed> {
-        let (file, name) = self.open_file(header.segment)?;
-        self.begin(file, name, header, sealed, buffer, into);
+        let file = self.open_file(header.segment)?;
+        let segment = segment_of(header, sealed);
+        let Reading { read_bytes, record_bytes_max } = self.settings.reading;
+        // The check of the options has made sure that as much is lent.
+        let window = Window::over(Keeping::new(file), (), buffer, read_bytes);
+        let log_id = header.common.log_id;
+        let frames = segment::frames_in(window, record_bytes_max, log_id, &segment);
+        *into = Some(SegmentReader::new(frames, &segment, false));
         Ok(())
     }
 
-    #[inline(never)]
-    pub(super) fn begin<'b>(
-        &self,
-        file: D::Reader,
-        name: NameBuf,
-        header: &SegmentHeader,
-        sealed: Option<Sealed>,
-        buffer: Lent<'b>,
-        into: &mut Option<Reader<'b, D>>,
-    ) {
-        let segment = segment_of(header, sealed);
-        let log_id = header.common.log_id;
-        let Reading { read_bytes, record_bytes_max } = self.settings.reading;
-        // The check of the options has made sure that as much is lent.
-        let window = Window::over(Keeping::new(file), name, buffer, read_bytes);
-        let frames = segment::frames_in(window, record_bytes_max, log_id, &segment);
-        *into = Some(SegmentReader::new(frames, &segment, false));
-    }
-
     /// Visits every file from the tail downwards, and checks that the chain is whole.
+    #[inline(never)]
     pub(super) fn down(
         &self,
         tail: &SegmentHeader,
@@ -265,9 +265,9 @@ impl<D: Directory> Walk<'_, D> {
         visit: &mut dyn FnMut(Seen<'_>),
     ) -> Result<(), Failed> {
         visit(Seen::Live(tail));
-        let mut successor = *tail;
+        let mut next_first_id = tail.first_id;
         let mut header = None;
-        let mut expected = self.link(&successor, oldest)?;
+        let mut expected = self.link(tail, oldest)?;
         let mut ahead = Ahead::default();
         let mut bound = tail.segment.saturating_sub(1);
         while let Some(number) = self.next_down(bound, &mut ahead)? {
@@ -277,20 +277,15 @@ impl<D: Directory> Walk<'_, D> {
             self.header(number, &mut header)?;
             if let Some(header) = &header {
                 // A stray segment of another log could make all others look dead.
-                let (wanted, found) = (tail.common.log_id, header.common.log_id);
-                if found != wanted {
-                    let kind = CorruptionKind::LogId { expected: wanted, found };
-                    return Err(self.broken(number, kind));
-                }
-                self.check(number, header)?;
+                self.is_ours(number, header, tail.common.log_id)?;
             }
             if expected == number {
                 let Some(header) = &header else {
                     return Err(self.broken(number, CorruptionKind::FileHeader));
                 };
-                self.sealed(header, &successor)?;
+                self.entries(header, next_first_id)?;
                 visit(Seen::Live(header));
-                successor = *header;
+                next_first_id = header.first_id;
                 expected = self.link(header, oldest)?;
             } else {
                 visit(Seen::Dead(number));
@@ -321,14 +316,20 @@ impl<D: Directory> Walk<'_, D> {
         header: &SegmentHeader,
         successor: &SegmentHeader,
     ) -> Result<Option<Sealed>, Failed> {
-        let entries = successor.first_id.checked_sub(header.first_id);
-        let entries = entries.and_then(|count| u32::try_from(count).ok());
-        let entries = entries.ok_or_else(|| self.broken(header.segment, CorruptionKind::Chain))?;
+        let entries = self.entries(header, successor.first_id)?;
         Ok(successor.previous.map(|previous| Sealed {
             end: previous.end,
             checksum: previous.checksum,
             entries,
         }))
+    }
+
+    /// How many entries a segment has, by its successor's first id.
+    #[inline(never)]
+    fn entries(&self, header: &SegmentHeader, next_first_id: u64) -> Result<u32, Failed> {
+        let entries = next_first_id.checked_sub(header.first_id);
+        let entries = entries.and_then(|count| u32::try_from(count).ok());
+        entries.ok_or_else(|| self.broken(header.segment, CorruptionKind::Chain))
     }
 
     /// The header of the segment of the log that follows one; `None` behind the tail.

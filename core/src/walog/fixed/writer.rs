@@ -6,20 +6,20 @@ use core::fmt;
 
 use crate::EntryId;
 use crate::bytes::control::Control;
-use crate::bytes::frame::Flags;
 use crate::bytes::header::SegmentHeader;
 use crate::durable::Durable;
 use crate::error::{Error, Limit};
+use crate::file::source::Trouble;
 use crate::storage::Directory;
 
 use super::super::headless::Purpose;
 use super::super::ids::EntryIds;
 use super::super::options::WalOptions;
-use super::super::tail::Tail;
-use super::account::{Account, Failed, Told as _, told};
+use super::account::{Account, Failed, is_no_space, told};
 use super::find::Found;
-use super::walk::{File, Lent, Walk};
-use super::{Beginning, Settings};
+use super::tail::Tail;
+use super::walk::{File, Walk};
+use super::{Settings, small};
 
 /// The writer of a log of raw records, in memory that the caller lends, without a heap.
 ///
@@ -32,9 +32,7 @@ pub struct FixedWalWriter<'b, D: Directory> {
     pub(super) dir: D,
     pub(super) settings: Settings,
     pub(super) log_id: u64,
-    pub(super) tail: Tail<D::Appender, Lent<'b>>,
-    /// The tail's header.
-    pub(super) header: Option<SegmentHeader>,
+    pub(super) tail: Tail<'b, D::Appender>,
     pub(super) oldest: u32,
     /// The first segment.
     pub(super) first: u32,
@@ -45,6 +43,7 @@ pub struct FixedWalWriter<'b, D: Directory> {
     pub(super) next_id: EntryId,
     durable_through: Option<EntryId>,
     torn_bytes: u64,
+    /// A call has failed, or is at work: dropped then, nothing more is written.
     pub(super) poisoned: bool,
     _lock: D::Lock,
 }
@@ -66,14 +65,25 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         buffer: &'b mut [u8],
     ) -> Result<Self, Error<D::Error>> {
         let mut found = Found::default();
-        let (settings, beginning) = super::settings(&options, &dir.capabilities(), buffer.len())?;
-        let lock = told(|account| {
+        let mut settings = Settings::NONE;
+        super::settings(&options, &dir.capabilities(), buffer.len(), &mut settings)?;
+        let lock = told(&settings, |account| {
             let walk = Walk { dir: &dir, settings: &settings, account };
             let lock = walk.lock()?;
             walk.find(Purpose::Write, buffer, &mut found)?;
             Ok(lock)
         })?;
-        Self::resume(dir, settings, lock, beginning, &found, buffer)
+        Self::resume(dir, settings, lock, &options, &found, buffer)
+    }
+
+    /// What an action comes to: its result, or the error of which it gave the account.
+    #[inline]
+    pub(super) fn told<T>(
+        &mut self,
+        action: impl FnOnce(&mut Self, &Account<D::Error>) -> Result<T, Failed>,
+    ) -> Result<T, Error<D::Error>> {
+        let account = Account::new();
+        action(self, &account).map_err(|failed| account.tell(failed, &self.settings))
     }
 
     /// Goes on with what was found. Apart, so that the stack of the one is not needed for the other.
@@ -82,17 +92,17 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         dir: D,
         settings: Settings,
         lock: D::Lock,
-        beginning: Beginning,
+        options: &WalOptions,
         found: &Found,
         buffer: &'b mut [u8],
     ) -> Result<Self, Error<D::Error>> {
-        let first_id = beginning.first_id;
+        let first_id = options.first_id;
+        let usable = settings.reading.read_bytes;
         let mut wal = Self {
             dir,
             settings,
             log_id: 0,
-            tail: Tail::absent(),
-            header: None,
+            tail: Tail::absent(buffer.get_mut(..usable).unwrap_or_default()),
             oldest: 0,
             first: 0,
             first_id,
@@ -101,14 +111,14 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
             next_id: first_id,
             durable_through: EntryId::new(first_id.get().saturating_sub(1)),
             torn_bytes: 0,
-            poisoned: false,
+            poisoned: true,
             _lock: lock,
         };
-        wal.tail.keep_buffer(buffer);
-        told(|account| match &found.tail {
+        wal.told(|wal, account| match &found.tail {
             Some(tail) => wal.adopt(tail, found, account),
-            None => wal.begin(beginning.log_id, account),
+            None => wal.begin(options.log_id, account),
         })?;
+        wal.poisoned = false;
         Ok(wal)
     }
 
@@ -123,7 +133,6 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         // Whoever is to write has had the tail read.
         let Some(end) = &found.end else { return Err(self.poison(account)) };
         self.log_id = tail.common.log_id;
-        self.header = Some(*tail);
         (self.oldest, self.segments) = (found.oldest, found.segments);
         self.first = found.first;
         self.first_id = EntryId::new(found.first_id).unwrap_or(EntryId::FIRST);
@@ -131,13 +140,11 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         self.next_id = EntryId::new(next).unwrap_or(EntryId::FIRST);
         self.durable_through = EntryId::new(next.saturating_sub(1));
         self.torn_bytes = end.ending.torn_bytes;
-        self.tail.adopt(end, tail.oldest);
-        // Before anything is created: who tries again and again on a full medium must not leave one more file each time.
-        self.delete_dead(tail, account)?;
+        self.tail.adopt(tail, end, &self.settings);
         if self.torn_bytes > 0 {
             // The torn tail is repaired by a new segment that says where this one ends.
-            self.begin_segment(self.oldest, account)?;
-            self.tail.flush().to(account)?; // crash: the header is there or not; without it, the next open sees the same tail
+            self.begin_segment(account)?;
+            self.flush_tail(account)?; // crash: the header is there or not; without it, the next open sees the same tail
         }
         Ok(())
     }
@@ -149,7 +156,7 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         // Segment 1 stays until there is another: without it, what is left would look like the rest of a log.
         self.walk(account).delete_between(1, u64::MAX)?;
         self.log_id = log_id.unwrap_or_else(|| self.dir.nonce());
-        self.begin_segment(0, account)?;
+        self.begin_segment(account)?;
         self.sync_tail(account)?; // crash: before it, a header that is torn and nothing behind it; the next open begins anew
         if before > 0 {
             self.walk(account).delete(1)?;
@@ -165,9 +172,9 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
     /// [`Error::Limit`] for a record that is too large, and for one segment more than [`segments_max`](WalOptions::segments_max), without effect;
     /// [`Error::Poisoned`]; what the directory reports if the buffer had to be written out or the segment rotated.
     pub fn append(&mut self, payload: &[u8]) -> Result<EntryId, Error<D::Error>> {
-        told(|account| {
-            let id = self.next_id;
-            self.append_all(&[payload], account)?;
+        self.told(|wal, account| {
+            let id = wal.next_id;
+            wal.append_all(&[payload], account)?;
             Ok(id)
         })
     }
@@ -177,9 +184,9 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
     /// # Errors
     /// As [`append`](Self::append).
     pub fn append_batch(&mut self, payloads: &[&[u8]]) -> Result<EntryIds, Error<D::Error>> {
-        told(|account| {
-            let first = self.next_id;
-            Ok(EntryIds::new(first, self.append_all(payloads, account)?))
+        self.told(|wal, account| {
+            let first = wal.next_id;
+            Ok(EntryIds::new(first, wal.append_all(payloads, account)?))
         })
     }
 
@@ -190,68 +197,33 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         account: &Account<D::Error>,
     ) -> Result<u32, Failed> {
         self.check(account)?;
-        let mut bytes = 0_u64;
+        let mut bytes = 0_usize;
         for payload in payloads {
-            let (found, limit) = (payload.len() as u64, self.settings.append_bytes_max);
-            account.at_most(Limit::RecordBytes, found, limit.into())?;
-            bytes = bytes.saturating_add(self.frame_bytes(found));
+            account.at_most(Limit::RecordBytes, payload.len(), self.settings.append_bytes_max)?;
+            bytes = bytes.saturating_add(self.settings.frame_bytes(payload.len()));
         }
-        let count = self.check_batch(payloads.len() as u64, bytes, account)?;
-        if count == 0 {
-            return Ok(count);
-        }
-        self.make_room(bytes, account)?;
+        let count = payloads.len();
+        account.at_most(Limit::BatchEntries, count, self.settings.batch_entries_max)?;
+        account.at_most(Limit::BatchBytes, bytes, self.settings.batch_bytes_max)?;
+        let whole = bytes.saturating_add(self.settings.header_bytes());
+        account.at_most(Limit::FileBytes, whole, self.settings.file_bytes_max)?;
+        let Some(last) = count.checked_sub(1) else { return Ok(0) };
+        self.make_room(small(bytes as u64), account)?;
         self.poisoned = true;
         for (index, payload) in payloads.iter().enumerate() {
-            let more = index.saturating_add(1) < payloads.len();
-            let position = self.tail.position().saturating_add(1);
-            self.append_frame(self.tail.flags(false, more), position, payload, account)?;
+            self.append_frame(self.tail.flags(false, index < last), payload, account)?;
         }
-        let next = self.next_id.get().saturating_add(u64::from(count));
+        let count = small(count as u64);
+        let next = self.next_id.get().saturating_add(count.into());
         self.next_id = EntryId::new(next).unwrap_or(EntryId::LAST);
         self.poisoned = false;
         Ok(count)
     }
 
-    fn append_frame(
-        &mut self,
-        flags: Flags,
-        position: u32,
-        payload: &[u8],
-        account: &Account<D::Error>,
-    ) -> Result<(), Failed> {
-        let codec = self.tail.codec();
-        let sink = self.tail.sink().to(account)?;
-        let header = sink.append_any(codec, flags, position, payload).to(account)?;
-        self.tail.appended(&header);
-        Ok(())
-    }
-
-    fn check_batch(
-        &self,
-        entries: u64,
-        bytes: u64,
-        account: &Account<D::Error>,
-    ) -> Result<u32, Failed> {
-        let settings = &self.settings;
-        account.at_most(Limit::BatchEntries, entries, settings.batch_entries_max.into())?;
-        account.at_most(Limit::BatchBytes, bytes, settings.batch_bytes_max.into())?;
-        let whole = bytes.saturating_add(settings.header_bytes.into());
-        account.at_most(Limit::FileBytes, whole, settings.file_bytes_max.into())?;
-        Ok(u32::try_from(entries).unwrap_or(u32::MAX))
-    }
-
-    /// A payload is no longer than its limit, and the alignment a power of two.
-    fn frame_bytes(&self, payload_bytes: u64) -> u64 {
-        let mask = u64::from(self.settings.alignment.wrapping_sub(1));
-        let header_bytes = self.settings.form.header_bytes() as u64;
-        payload_bytes.saturating_add(header_bytes).saturating_add(mask) & !mask
-    }
-
     /// Sees to it that the tail is open and takes that many bytes of frames.
-    fn make_room(&mut self, bytes: u64, account: &Account<D::Error>) -> Result<(), Failed> {
+    fn make_room(&mut self, bytes: u32, account: &Account<D::Error>) -> Result<(), Failed> {
         if !self.tail.is_open() {
-            if !self.goes_on_in_place() {
+            if !self.tail.goes_on_in_place(&self.settings) {
                 self.check_segments(account)?;
             }
             self.poisoned = true;
@@ -259,8 +231,8 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
             self.poisoned = false;
         }
         let end = self.tail.offset().saturating_add(bytes);
-        let full = end > u64::from(self.settings.segment_bytes) && self.tail.position() > 0;
-        if full || end > u64::from(self.settings.file_bytes_max) {
+        let full = end > self.settings.segment_bytes && self.tail.position > 0;
+        if full || end > self.settings.file_bytes_max {
             self.check_segments(account)?;
             self.poisoned = true;
             self.rotate(account)?;
@@ -270,8 +242,8 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
     }
 
     fn check_segments(&self, account: &Account<D::Error>) -> Result<(), Failed> {
-        let found = u64::from(self.segments) + 1;
-        account.at_most(Limit::Segments, found, self.settings.segments_max.into())
+        let found = (self.segments as usize).saturating_add(1);
+        account.at_most(Limit::Segments, found, self.settings.segments_max)
     }
 
     /// Hands everything appended so far to the directory's medium, or its cache.
@@ -279,11 +251,11 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
     /// # Errors
     /// [`Error::Poisoned`], and what the directory reports, which poisons the writer.
     pub fn flush(&mut self) -> Result<(), Error<D::Error>> {
-        told(|account| {
-            self.check(account)?;
-            self.poisoned = true;
-            self.tail.flush().to(account)?;
-            self.poisoned = false;
+        self.told(|wal, account| {
+            wal.check(account)?;
+            wal.poisoned = true;
+            wal.flush_tail(account)?;
+            wal.poisoned = false;
             Ok(())
         })
     }
@@ -295,7 +267,7 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
     /// # Errors
     /// [`Error::Poisoned`], and what the directory reports, which poisons the writer.
     pub fn flush_and_sync(&mut self) -> Result<Durable, Error<D::Error>> {
-        told(|account| self.make_durable(account))?;
+        self.told(Self::make_durable)?;
         Ok(Durable::new(self.durable_through))
     }
 
@@ -306,7 +278,7 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
         let synced = self.sync_tail(account)?;
         if synced && self.settings.mark_after_sync {
             self.append_control(Control::Mark, account)?;
-            self.tail.flush().to(account)?;
+            self.flush_tail(account)?;
         }
         self.poisoned = false;
         Ok(())
@@ -317,68 +289,60 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
     /// # Errors
     /// As [`flush_and_sync`](Self::flush_and_sync). The lock is released in any case.
     pub fn close(mut self) -> Result<(), Error<D::Error>> {
-        told(|account| {
-            self.check(account)?;
-            self.poisoned = true;
-            let open = self.tail.is_open() && !self.tail.closed();
+        self.told(|wal, account| {
+            wal.check(account)?;
+            wal.poisoned = true;
+            let open = wal.tail.is_open() && !wal.tail.closed;
             if open {
-                if self.oldest > self.tail.header_oldest() && !self.tail.pruned() {
-                    self.append_control(Control::Prune { oldest: self.oldest }, account)?;
+                if wal.oldest > wal.tail.header_oldest && !wal.tail.pruned {
+                    wal.append_control(Control::Prune { oldest: wal.oldest }, account)?;
                 }
                 // Of marks too, so that the close frame can say that all before it is durable.
-                self.tail.demand_sync_of_marks();
+                wal.tail.demand_sync_of_marks();
             }
-            self.sync_tail(account)?;
+            wal.sync_tail(account)?;
             if open {
-                self.append_control(Control::Close, account)?;
+                wal.append_control(Control::Close, account)?;
                 // crash: without the close frame the log ends as it does after any crash
-                match self.tail.flush() {
-                    // Nor is it worth an error: all that was appended is durable.
-                    Err(error) if error.is_no_space() => return Ok(()),
-                    flushed => flushed.to(account)?,
+                if let Err(failed) = wal.flush_tail(account) {
+                    // Nor is it worth an error that the medium is full: all that was appended is durable.
+                    return account.forget_if(failed, is_no_space);
                 }
             }
-            self.tail.trim().to(account)
+            wal.trim(account)
         })
     }
 
-    pub(super) fn fits(&self, control: Control) -> bool {
-        let bytes = self.frame_bytes(control.encode().1 as u64);
-        self.tail.offset().saturating_add(bytes) <= u64::from(self.settings.file_bytes_max)
-    }
-
-    /// Appends a control frame, if the file has room for it.
+    /// Appends a control frame, if the file has room for it: whether it had.
     pub(super) fn append_control(
         &mut self,
         control: Control,
         account: &Account<D::Error>,
-    ) -> Result<(), Failed> {
-        if !self.fits(control) {
-            return Ok(());
-        }
+    ) -> Result<bool, Failed> {
         let (bytes, length) = control.encode();
         let payload = bytes.get(..length).unwrap_or_default();
-        let flags = self.tail.flags(true, false);
-        self.append_frame(flags, self.tail.position(), payload, account)?;
-        if let Control::Prune { .. } = control {
-            self.tail.set_pruned();
+        let frame_bytes = small(self.settings.frame_bytes(length) as u64);
+        if self.tail.offset().saturating_add(frame_bytes) > self.settings.file_bytes_max {
+            return Ok(false);
         }
-        Ok(())
+        self.append_frame(self.tail.flags(true, false), payload, account)?;
+        self.tail.pruned = matches!(control, Control::Prune { .. });
+        Ok(true)
     }
 
     /// Syncs the tail and, the first time, its name. Tells whether there was anything to sync.
     #[inline(never)]
     pub(super) fn sync_tail(&mut self, account: &Account<D::Error>) -> Result<bool, Failed> {
         let through = self.last_entry_id();
-        if !self.tail.needs_sync() {
+        if !self.tail.needs_sync {
             self.durable_through = through;
             return Ok(false);
         }
-        self.tail.sync().to(account)?;
-        if !self.tail.name_synced() {
+        self.sync_file(account)?;
+        if !self.tail.name_synced {
             // crash: the bytes are durable and the name may be lost with them; nothing was acknowledged yet
             self.walk(account).sync_dir()?;
-            self.tail.set_name_synced();
+            self.tail.name_synced = true;
         }
         self.tail.set_all_durable();
         self.durable_through = through;
@@ -387,18 +351,17 @@ impl<'b, D: Directory> FixedWalWriter<'b, D> {
 
     #[inline]
     pub(super) fn check(&self, account: &Account<D::Error>) -> Result<(), Failed> {
-        if self.poisoned { Err(self.poison(account)) } else { Ok(()) }
+        let poisoned = self.poisoned && !planted!(FixedPoisonForgotten);
+        if poisoned { Err(self.poison(account)) } else { Ok(()) }
     }
 
     /// That an earlier call has failed.
     #[cold]
     #[inline(never)]
-    fn poison(&self, account: &Account<D::Error>) -> Failed {
-        let file = self.header.as_ref().map_or(File::Lock, |tail| File::Segment(tail.segment));
-        match self.walk(account).name(file) {
-            Ok(file) => account.give(Error::Poisoned { file }),
-            Err(failed) => failed,
-        }
+    pub(super) fn poison(&self, account: &Account<D::Error>) -> Failed {
+        let number = self.tail.number;
+        let file = if number > 0 { File::Segment(number) } else { File::Lock };
+        account.give(file, Trouble::Poisoned)
     }
 
     /// The id of the last entry, durable or not; `None` if there never was one.
@@ -446,7 +409,7 @@ impl<D: Directory> Drop for FixedWalWriter<'_, D> {
     fn drop(&mut self) {
         // A courtesy to those who forgot to close: nobody is told whether it worked.
         if !self.poisoned {
-            let _ = self.tail.flush();
+            let _ = self.flush_tail(&Account::new());
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::bytes::control::{BadControl, Control};
 use crate::bytes::frame::HEADER_BYTES;
 use crate::error::{Corruption, CorruptionKind, Error};
 use crate::file::frames::{Bad, Cursor, Frames, Next};
+use crate::file::source::Source;
 use crate::storage::{NameBuf, ReadFile, StoreError};
 
 use super::super::chain::{Sealed, Segment};
@@ -17,7 +18,7 @@ use super::trail::Trail;
 
 /// Reads one segment, and waits at its end.
 #[derive(Debug)]
-pub(super) struct Live<R> {
+pub(super) struct Live<R: Source> {
     pub(super) segment: Segment,
     pub(super) frames: Frames<R>,
     pub(super) sealed: Option<Sealed>,

@@ -1,6 +1,7 @@
 //! The planted bugs: which law each breaks, and what must find it.
 //!
-//! Must never name a test that fails for another reason than the law: a counter that changed, or bytes that differ from a vector.
+//! Must never name a test that fails for another reason than the law: a counter that changed, or bytes that differ from a vector. The log without a heap is proved by
+//! doing what the other writer does, operation by operation: there, doing anything else is what breaks the law.
 
 use durability_core::planted::Bug;
 
@@ -234,6 +235,26 @@ pub(crate) const ALL: &[Planted] = &[
     family(Bug::CloseUnsynced, &[1], "wal-backends"),
     family(Bug::SyncedFlagEarly, &[8], "wal"),
     census(Bug::ShortTailGoneOn, &[8], LOG),
+    test(
+        Bug::FixedSyncedFlagEarly,
+        &[8],
+        "fixed_worlds",
+        "whatever_a_directory_can_do_both_writers_do_the_same",
+    ),
+    test(
+        Bug::FixedShortTailGoneOn,
+        &[8],
+        "fixed_worlds",
+        "whatever_a_directory_can_do_both_writers_do_the_same",
+    ),
+    test(Bug::FixedFailedSyncRetried, &[10], "fixed", "it_fails_as_the_other_does"),
+    test(Bug::FixedShortWriteTakenForWhole, &[1], "fixed", "it_fails_as_the_other_does"),
+    test(
+        Bug::FixedPoisonForgotten,
+        &[10],
+        "fixed_worlds",
+        "after_a_failed_write_nothing_is_written_any_more",
+    ),
     family(Bug::LoneMarkUnsynced, &[8], "wal-options"),
     family(Bug::RotatedUnsynced, &[8], "wal"),
     harmless(
