@@ -43,9 +43,9 @@ fn ask(mutant: u32) -> bool {
     };
     ACTIVE.store(RECORDING, Ordering::Relaxed);
     // Looked at before it is set: threads that set what is set already take it from one another, for minutes.
-    let seen = REACHED.get(mutant as usize).is_none_or(|seen| {
-        seen.load(Ordering::Relaxed) || seen.swap(true, Ordering::Relaxed)
-    });
+    let seen = REACHED
+        .get(mutant as usize)
+        .is_none_or(|seen| seen.load(Ordering::Relaxed) || seen.swap(true, Ordering::Relaxed));
     if !seen {
         // A number that is lost shows as a mutant that no test reaches.
         _ = list.write_all(&mutant.to_le_bytes());
