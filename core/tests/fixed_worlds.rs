@@ -413,6 +413,49 @@ fn a_reader_tells_of_the_torn_tail_as_the_other_does() {
     assert_eq!((told.bytes, reader.last_entry_id().map(EntryId::get)), (21, Some(1)));
 }
 
+#[test]
+fn what_is_not_there_yet_cannot_be_pruned() {
+    let (memory, mut buffer) = (log_of_one(), [0; BUFFER]);
+    let mut wal = FixedWalWriter::open(memory.clone(), options(), &mut buffer).unwrap();
+    let before = files(&memory);
+    let id = |id| EntryId::new(id).unwrap();
+    match wal.truncate_prefix(id(3)) {
+        Err(Error::Gap { needed, first, last }) => {
+            assert_eq!((needed, first, last), (id(3), Some(id(1)), Some(id(1))));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(!wal.is_poisoned());
+    assert_eq!(files(&memory), before);
+    wal.truncate_prefix(id(2)).unwrap();
+}
+
+/// Also where it has to look into the tail to know what was pruned.
+#[test]
+fn a_reader_deletes_nothing_that_is_dead() {
+    let (memory, mut buffer) = (MemoryDirectory::new(), [0; BUFFER]);
+    let mut wal = FixedWalWriter::open(memory.clone(), options(), &mut buffer).unwrap();
+    for number in 0..12_u8 {
+        wal.append(&[number; 150]).unwrap();
+    }
+    wal.flush().unwrap();
+    let whole = files(&memory);
+    wal.truncate_to_segments(2).unwrap();
+    let first = wal.first_entry_id();
+    drop(wal);
+    let (name, bytes) = whole.first_key_value().unwrap();
+    memory.put(Name::new(name).unwrap(), bytes.clone());
+    let before = files(&memory);
+    assert_eq!(before.len(), 3);
+    let reader =
+        FixedWalReader::open(memory.clone(), options(), ReadMode::Strict, &mut buffer).unwrap();
+    assert_eq!(reader.last_entry_id().map(EntryId::get), Some(first.get() - 1));
+    drop(reader);
+    assert_eq!(files(&memory), before);
+    drop(FixedWalWriter::open(memory.clone(), options(), &mut buffer).unwrap());
+    assert!(!files(&memory).contains_key(name), "what is dead is deleted");
+}
+
 /// Room or not: after a write that failed nobody knows what is there.
 #[test]
 fn after_a_failed_write_nothing_is_written_any_more() {
@@ -425,10 +468,15 @@ fn after_a_failed_write_nothing_is_written_any_more() {
     memory.set_bytes_max(1 << 20);
     let before = files(&memory);
     assert!(wal.is_poisoned());
-    assert!(matches!(wal.append(b"two"), Err(Error::Poisoned { .. })));
+    match wal.append(b"two") {
+        Err(Error::Poisoned { file }) => assert_eq!(file.as_name().as_str(), "wal/00000001.WAL"),
+        other => panic!("{other:?}"),
+    }
     assert!(matches!(wal.flush(), Err(Error::Poisoned { .. })));
     assert!(matches!(wal.flush_and_sync(), Err(Error::Poisoned { .. })));
-    assert!(matches!(wal.truncate_prefix(EntryId::FIRST), Err(Error::Poisoned { .. })));
+    for before in [EntryId::FIRST, EntryId::LAST] {
+        assert!(matches!(wal.truncate_prefix(before), Err(Error::Poisoned { .. })));
+    }
     assert!(matches!(wal.truncate_to_segments(1), Err(Error::Poisoned { .. })));
     assert!(matches!(wal.close(), Err(Error::Poisoned { .. })));
     assert_eq!(files(&memory), before);
