@@ -296,6 +296,25 @@ fn a_segment_of_another_log_is_damage_wherever_it_stands() {
 }
 
 #[test]
+fn a_segment_under_the_number_of_another_is_damage() {
+    let whole = sample(false, true);
+    let all = files(&whole);
+    let behind = ("wal/000000FF.WAL".to_owned(), Vec::new());
+    for (name, bytes) in &all {
+        for (other, _) in all.iter().chain([&behind]).filter(|(other, _)| other != name) {
+            let dir = copy(&whole);
+            dir.put(Name::new(other).unwrap(), bytes.clone());
+            let (mut buffer, before, told) = ([0; BUFFER], files(&dir), format!("{name}: {other}"));
+            let opened = FixedWalWriter::open(dir.clone(), options(false), &mut buffer);
+            assert!(matches!(opened, Err(Error::Corrupt(_))), "{told}: {opened:?}");
+            let opened = RawWalWriter::open(dir.clone(), options(false));
+            assert!(matches!(opened, Err(Error::Corrupt(_))), "{told}: {opened:?}");
+            assert_eq!(files(&dir), before, "{told}: nothing was changed");
+        }
+    }
+}
+
+#[test]
 fn whatever_is_damaged_it_says_the_same_as_the_others() {
     for (compact, pruned) in [(false, false), (false, true), (true, false), (true, true)] {
         let whole = sample(compact, pruned);

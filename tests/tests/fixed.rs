@@ -2,8 +2,8 @@
 //! the one is proved of the other.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 
-use durability_core::walog::{FixedWalWriter, RawWalWriter, WalOptions};
-use durability_core::{EntryId, Error};
+use durability_core::walog::{FixedWalReader, FixedWalWriter, RawWalWriter, WalOptions};
+use durability_core::{EntryId, Error, ReadMode};
 use durability_testkit::simulated::{
     DiskOptions, Fault, FaultKind, OperationKind, SimulatedDisk, SimulatedError, SurvivorLimits,
 };
@@ -144,6 +144,36 @@ fn it_fails_as_the_other_does() {
                     assert_eq!(kept(&disks[0]), kept(&disks[1]), "{told}, again");
                 }
             }
+        }
+    }
+}
+
+fn read(disk: &SimulatedDisk) -> Result<u32, Failed> {
+    let (mut buffer, mut count) = ([0; 256], 0);
+    let mut reader =
+        FixedWalReader::open(disk.clone(), options(), ReadMode::BestEffort, &mut buffer)?;
+    while reader.next()?.is_some() {
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Also where it is looking whether what does not hold was pruned.
+#[test]
+fn a_reader_tells_of_whatever_fails() {
+    for life in LIVES {
+        let disk = SimulatedDisk::new(DiskOptions::new());
+        fixed(&disk, life).unwrap();
+        let begun = disk.operations().len();
+        let count = read(&disk).unwrap();
+        let places = begun..disk.operations().len();
+        assert!(places.len() > 3, "{life}: {places:?}");
+        for at in places {
+            let disk = SimulatedDisk::new(DiskOptions::new());
+            fixed(&disk, life).unwrap();
+            disk.inject(Fault { at: at as u64, kind: FaultKind::Io });
+            assert!(read(&disk).is_err(), "{life}: {at}");
+            assert_eq!(read(&disk).unwrap(), count, "{life}: {at}, again");
         }
     }
 }

@@ -241,7 +241,7 @@ fn check_header<D: Directory>(
     if found.is_some_and(is_ours) { Ok(()) } else { Err(bad_header(name)) }
 }
 
-/// Reads the tail to its end.
+/// Reads the tail, which nothing has sealed, to its end.
 pub(super) fn scan_tail<D: Directory>(
     dir: &D,
     settings: &Settings,
@@ -249,8 +249,7 @@ pub(super) fn scan_tail<D: Directory>(
     segment: &Segment,
     buffer: &mut Vec<u8>,
 ) -> Result<End, Error<D::Error>> {
-    let tail = Segment { sealed: None, ..*segment };
-    let mut reader = open_segment(dir, settings, log_id, &tail, core::mem::take(buffer))?;
+    let mut reader = open_segment(dir, settings, log_id, segment, core::mem::take(buffer))?;
     while reader.advance()? {}
     let end = reader.tail_end();
     *buffer = reader.into_buffer();
@@ -301,4 +300,62 @@ fn check_unfinished_only<D: Directory>(
 
 fn bad_header<E: StoreError>(file: NameBuf) -> Error<E> {
     Corruption { file, offset: 0, entry_id: None, kind: CorruptionKind::FileHeader }.into()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
+mod tests {
+    use super::*;
+    use crate::bytes::frame::Form;
+    use crate::bytes::header::Origin;
+    use crate::storage::{MemoryDirectory, MemoryError, Name};
+    use crate::walog::WalOptions;
+
+    #[test]
+    fn a_listed_header_is_the_segments_own_in_all_that_the_list_says() {
+        let dir = MemoryDirectory::new();
+        let settings = WalOptions::new().check::<MemoryError>(&dir.capabilities()).unwrap();
+        let (form, origin) = (Form::Full, Origin::Sequence);
+        let common = Common { alignment: 8, form, log_id: 7 };
+        let (segment, first_id, created_ms) = (3, 20, 0);
+        let header = SegmentHeader {
+            common,
+            segment,
+            oldest: 1,
+            first_id,
+            created_ms,
+            previous: None,
+            origin,
+        };
+        let listed = Segment {
+            number: segment,
+            alignment: 8,
+            form,
+            first_id,
+            created_ms,
+            origin,
+            sealed: None,
+            listed: true,
+        };
+        let is_ours = |header: SegmentHeader| {
+            let name = Name::new("wal/00000003.WAL").unwrap();
+            dir.put(name, header.encode(Crc::detect()).to_vec());
+            match check_header(&dir, &settings, 7, &listed) {
+                Ok(()) => true,
+                Err(Error::Corrupt(Corruption { kind: CorruptionKind::FileHeader, .. })) => false,
+                Err(error) => unreachable!("{error:?}"),
+            }
+        };
+        assert!(is_ours(header));
+        for other in [
+            SegmentHeader { common: Common { log_id: 8, ..common }, ..header },
+            SegmentHeader { common: Common { alignment: 16, ..common }, ..header },
+            SegmentHeader { common: Common { form: Form::Compact, ..common }, ..header },
+            SegmentHeader { segment: 4, ..header },
+            SegmentHeader { first_id: 21, ..header },
+            SegmentHeader { origin: Origin::Truncation, ..header },
+        ] {
+            assert!(!is_ours(other), "{other:?}");
+        }
+    }
 }

@@ -5,7 +5,7 @@
 
 use core::cell::Cell;
 
-use crate::error::{CorruptionKind, Error, Limit};
+use crate::error::{Error, Limit};
 use crate::file::source::Trouble;
 use crate::storage::{NameBuf, StoreError};
 
@@ -87,10 +87,9 @@ impl<E: StoreError> Account<E> {
     }
 }
 
-/// That a segment is not there, or has no header.
-pub(super) fn is_absence<E: StoreError>(trouble: &Trouble<E>) -> bool {
-    let Trouble::Damage { kind, .. } = trouble else { return false };
-    matches!(kind, CorruptionKind::Hole { .. } | CorruptionKind::FileHeader)
+/// That something does not hold.
+pub(super) const fn is_damage<E: StoreError>(trouble: &Trouble<E>) -> bool {
+    matches!(trouble, Trouble::Damage { .. })
 }
 
 /// That the medium is full.

@@ -12,7 +12,7 @@ use crate::storage::Directory;
 use super::super::headless::{self, Purpose};
 use super::super::options::Reading;
 use super::super::segment::End;
-use super::account::{Failed, is_absence};
+use super::account::{Failed, is_damage};
 use super::ahead::Ahead;
 use super::walk::{File, Kept, Lent, Seen, Walk};
 
@@ -68,8 +68,8 @@ impl<D: Directory> Walk<'_, D> {
         if purpose == Purpose::Read {
             match self.chain(found) {
                 Ok(()) => return Ok(()),
-                // Segments that are missing may have been pruned since the tail began: its prune frames tell.
-                Err(failed) => self.account.forget_if(failed, is_absence)?,
+                // Segments that are missing, or no part of it, may have been pruned since the tail began: its prune frames tell.
+                Err(failed) => self.account.forget_if(failed, is_damage)?,
             }
         }
         self.scan(buffer, found)?;

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::storage::{Capabilities, Folder, FolderBuf, NameBuf, NameError, StoreError};
 
 use super::name::{EXTENSION, LOCK, numbered};
-use super::options::{Reading, WalOptions, file_bytes_max};
+use super::options::{Reading, WalOptions, file_bytes_max, trims_at};
 use account::File;
 
 /// The least memory that can be lent.
@@ -132,9 +132,9 @@ impl Settings {
         SEGMENT_HEADER_BYTES.wrapping_add(mask) & !mask
     }
 
-    /// See [`trims_at`](super::options::trims_at).
+    /// See [`trims_at`].
     fn trims_at(&self, end: u32) -> bool {
-        self.segment_bytes.saturating_sub(end) > self.segment_bytes / 16
+        trims_at(self.segment_bytes.into(), end.into())
     }
 }
 

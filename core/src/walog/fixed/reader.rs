@@ -204,14 +204,7 @@ impl<D: Directory> FixedWalWriter<'_, D> {
             // Nobody else writes here; but what is not the log's own must not be shown as it.
             tail.as_ref().map_or(Ok(()), |tail| walk.is_ours(number, tail, wal.log_id))
         })?;
-        let known = Found {
-            tail,
-            oldest: self.oldest,
-            first: self.first,
-            first_id: self.first_id.get(),
-            segments: self.segments,
-            ..Found::default()
-        };
+        let known = Found { tail, first: self.first, segments: self.segments, ..Found::default() };
         FixedWalReader::begin(self.dir.clone(), options, mode, buffer, known)
     }
 }
