@@ -9,6 +9,6 @@ mkdir -p "$scratch"
 tests=(
     failures attack_wal attack_publish attack_readers attack_full attack_crashes interleavings census proof
     wal_crashes publish_crashes recordlog_crashes recordlog_on_backends conformance golden counts forwarding
-    prepared staged_crashes follow_interleavings prop_wal_resume fixed flash wal_on_backends follow_costs
+    prepared staged_crashes follow_interleavings prop_wal_resume fixed_faults flash wal_on_backends follow_costs
 )
 cargo run --quiet --release --manifest-path tests/mutation/Cargo.toml -- . "$scratch" "${tests[@]}" "$@"

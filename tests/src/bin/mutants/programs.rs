@@ -33,7 +33,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program("census", "tests", 3),
     program("compact", "core", 2),
     program("failures", "tests", 2),
-    program("fixed", "tests", 2),
+    program("fixed_faults", "tests", 2),
     program("fixed_worlds", "core", 2),
     program("flash", "tests", 2),
     program("flash_async", "tests", 2),

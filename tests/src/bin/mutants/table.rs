@@ -247,8 +247,8 @@ pub(crate) const ALL: &[Planted] = &[
         "fixed_worlds",
         "whatever_a_directory_can_do_both_writers_do_the_same",
     ),
-    test(Bug::FixedFailedSyncRetried, &[10], "fixed", "it_fails_as_the_other_does"),
-    test(Bug::FixedShortWriteTakenForWhole, &[1], "fixed", "it_fails_as_the_other_does"),
+    test(Bug::FixedFailedSyncRetried, &[10], "fixed_faults", "it_fails_as_the_other_does"),
+    test(Bug::FixedShortWriteTakenForWhole, &[1], "fixed_faults", "it_fails_as_the_other_does"),
     test(
         Bug::FixedPoisonForgotten,
         &[10],
