@@ -53,7 +53,10 @@ fn files(dir: &&Flash) -> Result<(), FlashError<ChipError>> {
     let Some(mut file) = dir.open(one)? else { process::exit(6) };
     let mut found = [0; 32];
     let mut number = 0_u8;
-    while u64::from(number) * 32 < file.len()? && file.read_at(u64::from(number) * 32, &mut found)? == 32 && number < 11 {
+    while u64::from(number) * 32 < file.len()?
+        && file.read_at(u64::from(number) * 32, &mut found)? == 32
+        && number < 11
+    {
         if found != black_box([number; 32]) {
             process::exit(2)
         }
@@ -61,7 +64,12 @@ fn files(dir: &&Flash) -> Result<(), FlashError<ChipError>> {
     }
     dir.remove(one)?;
     drop(held);
-    process::exit(i32::from(names != 1 || number != 11 || black_box(dir.nonce()) == 0 || !black_box(dir.capabilities()).reopen()))
+    process::exit(i32::from(
+        names != 1
+            || number != 11
+            || black_box(dir.nonce()) == 0
+            || !black_box(dir.capabilities()).reopen(),
+    ))
 }
 
 #[panic_handler]
