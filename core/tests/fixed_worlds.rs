@@ -413,6 +413,27 @@ fn a_reader_tells_of_the_torn_tail_as_the_other_does() {
     assert_eq!((told.bytes, reader.last_entry_id().map(EntryId::get)), (21, Some(1)));
 }
 
+/// Nobody but the writer is to change what it reads; a file that took the tail's place is not shown for it.
+#[test]
+fn a_reader_of_the_writers_own_refuses_the_tail_of_another_log() {
+    let (memory, mut buffer, mut reading) = (log_of_one(), [0; BUFFER], [0; BUFFER]);
+    let other = MemoryDirectory::new();
+    let mut wal = RawWalWriter::open(other.clone(), options().log_id(8)).unwrap();
+    wal.append(b"of another").unwrap();
+    wal.close().unwrap();
+    let mut wal = FixedWalWriter::open(memory.clone(), options(), &mut buffer).unwrap();
+    assert!(wal.reader(options(), ReadMode::Strict, &mut reading).is_ok());
+    for (name, bytes) in files(&other) {
+        memory.put(Name::new(&name).unwrap(), bytes);
+    }
+    match wal.reader(options(), ReadMode::Strict, &mut reading) {
+        Err(Error::Corrupt(found)) => {
+            assert_eq!(found.kind, CorruptionKind::LogId { expected: 7, found: 8 });
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn what_is_not_there_yet_cannot_be_pruned() {
     let (memory, mut buffer) = (log_of_one(), [0; BUFFER]);
